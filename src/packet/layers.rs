@@ -1,0 +1,172 @@
+use std::net::IpAddr;
+
+use crate::packet::MacAddress;
+
+/// What decoding found in a packet, outermost first. Everything is optional: a packet that
+/// tells nothing is still a packet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Layers {
+    /// Names of the layers that were recognised, such as `ethernet`, `vlan`, `ipv4`, `udp`.
+    pub names: Vec<&'static str>,
+    /// Source address of the outermost link layer.
+    pub source_mac: Option<MacAddress>,
+    /// Destination address of the outermost link layer.
+    pub destination_mac: Option<MacAddress>,
+    /// EtherType of the payload, behind all VLAN tags (IEEE 802 numbers).
+    pub ether_type: Option<u16>,
+    /// VLAN ids, outermost first.
+    pub vlan_ids: Vec<u16>,
+    /// Network layers, outermost first: more than one in a tunnel.
+    pub networks: Vec<NetworkLayer>,
+    /// What is spoken above the transport, such as `dns`, `http` or `tls` (ECS
+    /// `network.protocol`).
+    pub application: Option<&'static str>,
+    /// Where decoding ended early, and why.
+    pub stop: Option<Stop>,
+}
+
+impl Layers {
+    /// The innermost network layer: the conversation itself, inside all tunnels.
+    #[must_use]
+    pub fn innermost(&self) -> Option<&NetworkLayer> {
+        self.networks.last()
+    }
+}
+
+/// A layer with network addresses and what it carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkLayer {
+    /// IP version, or address resolution.
+    pub kind: NetworkKind,
+    /// Source address; of ARP, the sender's.
+    pub source: IpAddr,
+    /// Destination address; of ARP, the target's.
+    pub destination: IpAddr,
+    /// IANA protocol number in the fixed header: IPv4 `protocol`, IPv6 `next header`. This is
+    /// what a tcpdump filter looks at. 0 for ARP.
+    pub next_header: u8,
+    /// IANA protocol number behind all IPv6 extension headers.
+    pub protocol: u8,
+    /// Present when the packet is a fragment.
+    pub fragment: Option<Fragment>,
+    /// The layer above, when it starts in this packet.
+    pub transport: Option<Transport>,
+}
+
+/// The kinds of [`NetworkLayer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NetworkKind {
+    /// RFC 791.
+    Ipv4,
+    /// RFC 8200.
+    Ipv6,
+    /// RFC 826.
+    Arp,
+    /// RFC 903.
+    Rarp,
+}
+
+/// Place of a fragment in its datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fragment {
+    /// Offset of its first byte in the datagram's payload.
+    pub offset: u32,
+    /// More fragments follow.
+    pub more: bool,
+    /// IANA protocol number of the fragmented payload's first header.
+    pub next_header: u8,
+}
+
+/// A transport header, as far as it was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// RFC 9293. The flags are absent when the packet was cut before them.
+    Tcp {
+        /// Source port.
+        source: u16,
+        /// Destination port.
+        destination: u16,
+        /// Control bits.
+        flags: Option<TcpFlags>,
+    },
+    /// RFC 768.
+    Udp {
+        /// Source port.
+        source: u16,
+        /// Destination port.
+        destination: u16,
+    },
+    /// RFC 9260.
+    Sctp {
+        /// Source port.
+        source: u16,
+        /// Destination port.
+        destination: u16,
+    },
+    /// RFC 792.
+    Icmp(Icmp),
+    /// RFC 4443.
+    Icmpv6(Icmp),
+}
+
+impl Transport {
+    /// Source and destination port, where the protocol has ports.
+    #[must_use]
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        match *self {
+            Self::Tcp { source, destination, .. }
+            | Self::Udp { source, destination }
+            | Self::Sctp { source, destination } => Some((source, destination)),
+            Self::Icmp(_) | Self::Icmpv6(_) => None,
+        }
+    }
+}
+
+/// Type and code of an ICMP or ICMPv6 message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Icmp {
+    /// The message type.
+    pub message_type: u8,
+    /// The code within the type.
+    pub code: u8,
+}
+
+/// TCP control bits (RFC 9293, section 3.1), CWR in the highest of the eight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// Names of the bits that are set, lowest first, in tcpdump's order.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        const NAMES: [&str; 8] = ["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr"];
+        NAMES.into_iter().enumerate().filter(move |(bit, _)| self.0 >> bit & 1 == 1).map(|n| n.1)
+    }
+}
+
+/// Where decoding ended before it came to the end, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// The layer that could not be read.
+    pub layer: &'static str,
+    /// The reason, as text for people.
+    pub reason: String,
+}
+
+impl NetworkKind {
+    /// Whether it is IPv4 or IPv6.
+    #[must_use]
+    pub fn is_ip(self) -> bool {
+        matches!(self, Self::Ipv4 | Self::Ipv6)
+    }
+
+    /// Its ECS `network.type`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::Arp => "arp",
+            Self::Rarp => "rarp",
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A store that keeps nothing beyond the process: the reference in tests, and the template of a
+//! new backend.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt as _};
+
+use crate::packet::{PacketId, PacketRecord, StoredPacket};
+use crate::query::{self, Order, Query};
+use crate::store::document::sequence;
+use crate::store::{
+    AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport,
+    StoreResult, StoreStatus,
+};
+
+/// `memory:`
+pub const MEMORY: Backend = Backend {
+    scheme: "memory",
+    open: |_, _| Box::pin(async { Ok(Arc::new(MemoryStore::default()) as Arc<dyn PacketStore>) }),
+};
+
+/// All packets in a list.
+#[derive(Default)]
+pub struct MemoryStore {
+    packets: Mutex<Packets>,
+}
+
+#[derive(Default)]
+struct Packets {
+    ids: HashSet<PacketId>,
+    records: Vec<PacketRecord>,
+}
+
+impl MemoryStore {
+    fn packets(&self) -> MutexGuard<'_, Packets> {
+        // Nothing is left half done by a panic: each change is one push or one retain.
+        self.packets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("packets", &self.packets().records.len()).finish()
+    }
+}
+
+#[async_trait]
+impl PacketStore for MemoryStore {
+    async fn setup(&self, _: &SetupOptions) -> StoreResult<SetupReport> {
+        Ok(SetupReport::default())
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
+        let mut packets = self.packets();
+        let mut outcome = AppendOutcome::default();
+        for record in batch.iter() {
+            if packets.ids.insert(record.stored.id) {
+                packets.records.push(record.clone());
+                outcome.stored += 1;
+            } else {
+                outcome.duplicates += 1;
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn flush(&self) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
+        let packets = self.packets();
+        let selected = packets.records.iter().filter(|record| query::matches(query, record));
+        let mut found: Vec<StoredPacket> = selected.map(|record| record.stored.clone()).collect();
+        drop(packets);
+        match query.order {
+            Order::Time => {
+                found.sort_by_key(|p| {
+                    (p.packet.timestamp.indexed(), sequence(p.origin.frame), p.id)
+                });
+            }
+            Order::Frame => {
+                found.sort_by_key(|p| (p.origin.capture, sequence(p.origin.frame), p.id));
+            }
+        }
+        stream::iter(found.into_iter().map(Ok)).boxed()
+    }
+
+    fn explain(&self, query: &Query) -> String {
+        format!("every packet is looked at: {:?}", query.filter)
+    }
+
+    async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {
+        let mut packets = self.packets();
+        let before = packets.records.len();
+        packets.records.retain(|record| match scope {
+            PruneScope::All => false,
+            PruneScope::Before(time) => record.stored.packet.timestamp >= time,
+        });
+        packets.ids = packets.records.iter().map(|record| record.stored.id).collect();
+        let removed = (before - packets.records.len()) as u64;
+        Ok(PruneReport { packets: Some(removed), partitions: Vec::new() })
+    }
+
+    async fn status(&self) -> StoreResult<StoreStatus> {
+        let packets = self.packets();
+        let times = || packets.records.iter().map(|record| record.stored.packet.timestamp);
+        let bytes = packets.records.iter().map(|record| record.stored.packet.data.len() as u64);
+        Ok(StoreStatus {
+            store: "memory".to_owned(),
+            set_up: true,
+            may_append: Some(true),
+            may_read: Some(true),
+            may_prune: Some(true),
+            packets: Some(packets.records.len() as u64),
+            earliest: times().min(),
+            latest: times().max(),
+            gaps: Vec::new(),
+            bytes: Some(bytes.sum()),
+            partitions: None,
+        })
+    }
+
+    async fn destroy(&self) -> StoreResult<()> {
+        self.prune(PruneScope::All).await.map(|_| ())
+    }
+}

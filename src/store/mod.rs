@@ -1,0 +1,212 @@
+//! Where packets are kept: the seam between the archive and its stores.
+//!
+//! A store returns a superset of what a query asks for; [`crate::query::matches`] decides. A new
+//! backend is one folder here and one line in [`BACKENDS`].
+
+pub mod document;
+pub mod elasticsearch;
+pub mod embedded;
+mod error;
+pub mod fields;
+pub mod memory;
+pub mod pushdown;
+mod retry;
+mod url;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
+use crate::query::Query;
+pub use error::{StoreError, StoreErrorKind, StoreResult};
+pub use retry::{RetryPolicy, RetryStore};
+pub use url::{Access, Credentials, DEFAULT_INDEX, Secret, StoreUrl};
+
+/// A place that keeps packets.
+///
+/// What every implementation guarantees, and the conformance suite tests:
+/// - `append` is idempotent: a packet id is stored once, however often it is appended.
+/// - After `flush` has returned, everything that was appended survives a crash at any moment
+///   and is found by `fetch`.
+/// - `fetch` returns at least what the query asks for, in the query's order, without a cap.
+/// - A packet comes back equal to what was appended, in every field.
+#[async_trait]
+pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
+    /// Makes the store ready. Safe to run again.
+    async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport>;
+
+    /// Whether the store is reachable, allowed and set up. Fails with the reason if not.
+    async fn check(&self) -> StoreResult<()>;
+
+    /// Stores a batch. Which packets are safe is known only after [`Self::flush`].
+    async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome>;
+
+    /// Makes everything appended so far durable and visible.
+    async fn flush(&self) -> StoreResult<()>;
+
+    /// Packets in the query's order; a superset of what it selects, `limit` not applied.
+    fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>>;
+
+    /// What [`Self::fetch`] would ask the backend, for people to read.
+    fn explain(&self, query: &Query) -> String;
+
+    /// Removes packets.
+    async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport>;
+
+    /// What the store holds and what the caller may do.
+    async fn status(&self) -> StoreResult<StoreStatus>;
+
+    /// Removes the store itself: template, keys, data.
+    async fn destroy(&self) -> StoreResult<()>;
+}
+
+/// The kinds of store, by the scheme of their URL.
+pub const BACKENDS: &[Backend] =
+    &[elasticsearch::HTTP, elasticsearch::HTTPS, embedded::FILE, memory::MEMORY];
+
+/// One kind of store.
+#[derive(Debug, Clone, Copy)]
+pub struct Backend {
+    /// Scheme of the store URL that selects it.
+    pub scheme: &'static str,
+    /// Opens it. Nothing is sent over a network before the first operation.
+    pub open: OpenStore,
+}
+
+/// How a [`Backend`] opens its store.
+pub type OpenStore = fn(StoreUrl, Access) -> BoxFuture<'static, StoreResult<Arc<dyn PacketStore>>>;
+
+/// Opens the store that `url` names.
+///
+/// # Errors
+/// When no backend has the URL's scheme, or the backend cannot open it.
+pub async fn open(url: StoreUrl, access: Access) -> StoreResult<Arc<dyn PacketStore>> {
+    let backend = BACKENDS.iter().find(|backend| backend.scheme == url.scheme());
+    match backend {
+        Some(backend) => (backend.open)(url, access).await,
+        None => Err(StoreError::new(
+            StoreErrorKind::InvalidConfiguration,
+            format!("open store {url}"),
+            format!("no store of kind {}", url.scheme()),
+        )),
+    }
+}
+
+/// What became of an appended batch: a partial answer is data, not an error.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AppendOutcome {
+    /// Packets that are new.
+    pub stored: u64,
+    /// Packets that were there already.
+    pub duplicates: u64,
+    /// Packets the store refuses for good.
+    pub rejected: Vec<Rejection>,
+    /// Indexes into the batch of packets to send again, and why.
+    pub retry: Vec<usize>,
+    /// The first reason to send packets again.
+    pub retry_reason: Option<String>,
+}
+
+/// A packet that the store refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its index in the batch.
+    pub index: usize,
+    /// Its identity.
+    pub id: PacketId,
+    /// The store's reason.
+    pub reason: String,
+}
+
+/// How to set a store up.
+#[derive(Debug, Clone, Default)]
+pub struct SetupOptions {
+    /// Where API keys are written, each with mode 0600. Stores without keys ignore it.
+    pub keys_dir: Option<PathBuf>,
+    /// Replace the keys.
+    pub rotate_keys: bool,
+    /// Length of time that shares one partition.
+    pub partition: Partition,
+    /// Primary shards of each partition.
+    pub shards: Option<u32>,
+}
+
+/// Length of time that shares one partition of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Partition {
+    /// One hour.
+    Hour,
+    /// One day.
+    #[default]
+    Day,
+    /// One month.
+    Month,
+}
+
+/// What a setup did, step by step, for people to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SetupReport {
+    /// One line for each thing looked at.
+    pub steps: Vec<SetupStep>,
+}
+
+/// One step of a setup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupStep {
+    /// What it was about, such as `index template pcap-singles`.
+    pub what: String,
+    /// What was found or done, such as `created` or `unchanged`.
+    pub outcome: String,
+}
+
+/// What to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PruneScope {
+    /// Everything.
+    All,
+    /// What was captured before this time. A partitioned store removes only whole partitions
+    /// that end before it.
+    Before(Timestamp),
+}
+
+/// What a prune removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PruneReport {
+    /// Packets removed, where the store can tell.
+    pub packets: Option<u64>,
+    /// Partitions removed, by name. Empty for a store without partitions.
+    pub partitions: Vec<String>,
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreStatus {
+    /// Which store, such as `Elasticsearch 8.19.21 at https://localhost:9200`.
+    pub store: String,
+    /// Whether setup has been run.
+    pub set_up: bool,
+    /// Whether this caller may store packets; `None` when it cannot be told.
+    pub may_append: Option<bool>,
+    /// Whether this caller may read packets.
+    pub may_read: Option<bool>,
+    /// Whether this caller may remove packets.
+    pub may_prune: Option<bool>,
+    /// Packets stored; `None` when this caller may not know.
+    pub packets: Option<u64>,
+    /// Time of the first packet.
+    pub earliest: Option<Timestamp>,
+    /// Time of the last packet.
+    pub latest: Option<Timestamp>,
+    /// Days (UTC) between the first and the last packet with no packet at all, as
+    /// `first day..last day`.
+    pub gaps: Vec<String>,
+    /// Bytes on disk.
+    pub bytes: Option<u64>,
+    /// Partitions, where the store has them.
+    pub partitions: Option<u64>,
+}

@@ -1,0 +1,128 @@
+//! What a store can be asked: a filter brought down to conditions on stored fields.
+//!
+//! The result selects a superset of what the filter selects, so a store may answer it and leave
+//! the rest to [`crate::query::matches`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use ipnet::IpNet;
+
+use crate::query::{Filter, Predicate, Protocol};
+use crate::store::document::Value;
+use crate::store::fields::{FieldId, KEYWORD_LIMIT};
+
+/// A condition on stored fields. Each backend translates it word for word.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// Every packet.
+    All,
+    /// All of these; never empty.
+    And(Vec<Condition>),
+    /// At least one of these; with none of them, no packet.
+    Or(Vec<Condition>),
+    /// One of the field's values is this.
+    Equals(FieldId, Value<'static>),
+    /// One of the field's addresses lies in this network.
+    InNetwork(FieldId, IpNet),
+}
+
+/// A superset of `filter` on stored fields.
+#[must_use]
+pub fn superset(filter: &Filter) -> Condition {
+    match filter {
+        // The opposite of a superset is no superset: only `matches` can negate.
+        Filter::All | Filter::Not(_) => Condition::All,
+        Filter::And(filters) => and(filters.iter().map(superset)),
+        Filter::Or(filters) => or(filters.iter().map(superset)),
+        Filter::Is(predicate) => of_predicate(predicate),
+    }
+}
+
+fn of_predicate(predicate: &Predicate) -> Condition {
+    match predicate {
+        Predicate::Host(network) => Condition::InNetwork(FieldId::RelatedIp, *network),
+        Predicate::Mac(mac) => either(
+            [FieldId::SourceMac, FieldId::DestinationMac],
+            &Value::Text(mac.to_string().into()),
+        ),
+        Predicate::Port(port) => either(
+            [FieldId::SourcePort, FieldId::DestinationPort],
+            &Value::Number(i64::from(*port)),
+        ),
+        Predicate::Protocol(protocol) => of_protocol(*protocol),
+        Predicate::Text(_) => Condition::All,
+        Predicate::File(name) if name.len() > KEYWORD_LIMIT => Condition::All,
+        Predicate::File(name) => {
+            either([FieldId::FileName, FieldId::FilePath], &Value::Text(name.clone().into()))
+        }
+        Predicate::Capture(capture) => equals(FieldId::PacketCapture, capture.to_string()),
+    }
+}
+
+fn of_protocol(protocol: Protocol) -> Condition {
+    match protocol {
+        Protocol::Ipv4 => equals(FieldId::PacketLayers, "ipv4"),
+        Protocol::Ipv6 => equals(FieldId::PacketLayers, "ipv6"),
+        Protocol::Arp => equals(FieldId::PacketLayers, "arp"),
+        Protocol::Rarp => equals(FieldId::PacketLayers, "rarp"),
+        Protocol::Ip(number) | Protocol::Ipv4Only(number) | Protocol::Ipv6Only(number) => {
+            Condition::Equals(FieldId::PacketIpProtocols, Value::Number(number.into()))
+        }
+        Protocol::Application(name) => equals(FieldId::NetworkProtocol, name),
+    }
+}
+
+fn equals(field: FieldId, text: impl Into<Cow<'static, str>>) -> Condition {
+    Condition::Equals(field, Value::Text(text.into()))
+}
+
+fn either(fields: [FieldId; 2], value: &Value<'static>) -> Condition {
+    or(fields.into_iter().map(|field| Condition::Equals(field, value.clone())))
+}
+
+/// All of the conditions, without those that say nothing.
+fn and(conditions: impl IntoIterator<Item = Condition>) -> Condition {
+    let mut conditions: Vec<Condition> =
+        conditions.into_iter().filter(|condition| *condition != Condition::All).collect();
+    match conditions.len() {
+        0 => Condition::All,
+        1 => conditions.remove(0),
+        _ => Condition::And(conditions),
+    }
+}
+
+/// One of the conditions; every packet if one of them says nothing.
+fn or(conditions: impl IntoIterator<Item = Condition>) -> Condition {
+    let mut conditions: Vec<Condition> = conditions.into_iter().collect();
+    if conditions.contains(&Condition::All) {
+        return Condition::All;
+    }
+    if conditions.len() == 1 { conditions.remove(0) } else { Condition::Or(conditions) }
+}
+
+/// The tree in one line: `related.ip:192.0.2.1 and (source.port:53 or destination.port:53)`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, conditions: &[Self], word: &str| {
+            for (position, condition) in conditions.iter().enumerate() {
+                if position > 0 {
+                    write!(f, " {word} ")?;
+                }
+                match condition {
+                    Self::And(_) | Self::Or(_) => write!(f, "({condition})")?,
+                    _ => write!(f, "{condition}")?,
+                }
+            }
+            Ok(())
+        };
+        match self {
+            Self::All => f.write_str("all"),
+            Self::And(conditions) => list(f, conditions, "and"),
+            Self::Or(conditions) if conditions.is_empty() => f.write_str("none"),
+            Self::Or(conditions) => list(f, conditions, "or"),
+            Self::Equals(field, value) => write!(f, "{}:{value}", field.field().name),
+            Self::InNetwork(field, network) => write!(f, "{}:{network}", field.field().name),
+        }
+    }
+}

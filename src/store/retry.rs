@@ -1,0 +1,163 @@
+//! Patience: a store that waits and sends again what another store could not take yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use rand::Rng as _;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use crate::packet::{PacketRecord, StoredPacket};
+use crate::query::Query;
+use crate::store::{
+    AppendOutcome, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, StoreError,
+    StoreErrorKind, StoreResult, StoreStatus,
+};
+
+/// How long to wait between tries, and when to give up.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryPolicy {
+    /// Before the second try; doubled before each further one.
+    pub first_pause: Duration,
+    /// No pause is longer.
+    pub longest_pause: Duration,
+    /// How long a store may stay unavailable, without one packet getting through, before the
+    /// error is handed on.
+    pub give_up_after: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            first_pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(10),
+            give_up_after: Duration::from_mins(10),
+        }
+    }
+}
+
+/// Wraps a store; the only place in the program that waits and tries again.
+#[derive(Debug)]
+pub struct RetryStore {
+    inner: Arc<dyn PacketStore>,
+    policy: RetryPolicy,
+}
+
+impl RetryStore {
+    /// A patient form of `inner`.
+    #[must_use]
+    pub fn new(inner: Arc<dyn PacketStore>, policy: RetryPolicy) -> Self {
+        Self { inner, policy }
+    }
+}
+
+/// The state of one call that is being tried again.
+struct Patience {
+    policy: RetryPolicy,
+    pause: Duration,
+    deadline: Instant,
+}
+
+impl Patience {
+    fn new(policy: RetryPolicy) -> Self {
+        Self { policy, pause: policy.first_pause, deadline: Instant::now() + policy.give_up_after }
+    }
+
+    /// Something got through: the next failure starts a new count.
+    fn reset(&mut self) {
+        *self = Self::new(self.policy);
+    }
+
+    /// Waits before the next try, or hands the error on when there was enough waiting.
+    async fn wait(&mut self, error: StoreError) -> StoreResult<()> {
+        if !error.is_retryable() || Instant::now() >= self.deadline {
+            return Err(error);
+        }
+        // Half of the pause at random, so that several ingesters do not come back together.
+        let pause = self.pause.mul_f64(rand::rng().random_range(0.5..1.0));
+        warn!(%error, ?pause, "store is not ready, will try again");
+        sleep(pause).await;
+        self.pause = (self.pause * 2).min(self.policy.longest_pause);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl PacketStore for RetryStore {
+    async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
+        self.inner.setup(options).await
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        self.inner.check().await
+    }
+
+    async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
+        let mut patience = Patience::new(self.policy);
+        let mut total = AppendOutcome::default();
+        let mut pending = batch;
+        // Where the packets of `pending` stand in the batch that was handed in.
+        let mut places: Vec<usize> = (0..pending.len()).collect();
+        loop {
+            let outcome = match self.inner.append(pending.clone()).await {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    patience.wait(error).await?;
+                    continue;
+                }
+            };
+            total.stored += outcome.stored;
+            total.duplicates += outcome.duplicates;
+            total.rejected.extend(outcome.rejected.into_iter().map(|mut rejection| {
+                rejection.index = places[rejection.index];
+                rejection
+            }));
+            if outcome.retry.is_empty() {
+                return Ok(total);
+            }
+            if outcome.retry.len() < pending.len() {
+                patience.reset();
+            }
+            let reason = outcome.retry_reason.unwrap_or_else(|| "busy".to_owned());
+            let what = format!("store {} of {} packets", outcome.retry.len(), pending.len());
+            patience.wait(StoreError::new(StoreErrorKind::Busy, what, reason)).await?;
+            places = outcome.retry.iter().map(|index| places[*index]).collect();
+            pending = Arc::new(outcome.retry.iter().map(|index| pending[*index].clone()).collect());
+        }
+    }
+
+    async fn flush(&self) -> StoreResult<()> {
+        let mut patience = Patience::new(self.policy);
+        let mut tries = 1;
+        while let Err(error) = self.inner.flush().await {
+            patience.wait(error).await?;
+            tries += 1;
+        }
+        if tries > 1 {
+            info!(tries, "store is ready again");
+        }
+        Ok(())
+    }
+
+    fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
+        self.inner.fetch(query)
+    }
+
+    fn explain(&self, query: &Query) -> String {
+        self.inner.explain(query)
+    }
+
+    async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {
+        self.inner.prune(scope).await
+    }
+
+    async fn status(&self) -> StoreResult<StoreStatus> {
+        self.inner.status().await
+    }
+
+    async fn destroy(&self) -> StoreResult<()> {
+        self.inner.destroy().await
+    }
+}
