@@ -1,0 +1,29 @@
+//! What every [`PacketStore`] must do, as one suite that each of them passes, and packets to
+//! test with. Built only with the feature `testing`.
+
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::expect_used,
+    reason = "a test suite fails by panicking"
+)]
+
+mod conformance;
+mod packets;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::store::PacketStore;
+pub use conformance::conformance;
+pub use packets::{CaptureBuilder, tcp_frame, udp_frame};
+
+/// Makes stores of one kind for the suite.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// A store that is set up and empty, another one at each call.
+    async fn fresh(&self) -> Arc<dyn PacketStore>;
+
+    /// The same packets through a new handle, as another process would open them.
+    async fn reopen(&self, store: Arc<dyn PacketStore>) -> Arc<dyn PacketStore>;
+}
