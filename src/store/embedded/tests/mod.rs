@@ -357,7 +357,7 @@ async fn a_disk_that_fills_up_during_append_is_an_error() {
     let store = directories.add();
     store.append(Arc::new(Vec::new())).await.unwrap();
     fill_disk(&store, Some(100_000)).await;
-    let large = capture("large", 300, 200_000);
+    let large = capture("large", 150, 200_000);
     let appended = store.append(large.clone()).await;
     let error = match appended {
         Ok(_) => store.flush().await.unwrap_err(),
@@ -365,7 +365,7 @@ async fn a_disk_that_fills_up_during_append_is_an_error() {
     };
     assert!(matches!(error.kind, StoreErrorKind::Full | StoreErrorKind::Io), "{error}");
     assert!(error.reason.contains("no storage space"), "{error}");
-    assert_eq!(store.append(large.clone()).await.unwrap().stored, 300);
+    assert_eq!(store.append(large.clone()).await.unwrap().stored, 150);
     store.flush().await.unwrap();
     assert_eq!(ids(&store).await, ids_of(&large));
 }
