@@ -1,13 +1,13 @@
 //! Query → store → matches → capture file.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future;
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 
-use crate::capture::{CaptureWriter, Format, WriteError};
+use crate::capture::{CaptureWriter, Format};
 use crate::decode;
 use crate::packet::{PacketRecord, StoredPacket};
 use crate::query::{self, Query};
@@ -17,11 +17,11 @@ use crate::store::{PacketStore, StoreError, StoreResult};
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The store failed.
-    #[error(transparent)]
+    #[error("fetch packets")]
     Store(#[from] StoreError),
     /// The output could not be written, or cannot hold a packet.
-    #[error(transparent)]
-    Write(#[from] WriteError),
+    #[error("write packets")]
+    Write(#[from] io::Error),
 }
 
 /// Counters of a fetch, to be looked at while it goes on.

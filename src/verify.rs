@@ -37,10 +37,10 @@ pub struct Receipt {
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The file cannot be read.
-    #[error(transparent)]
+    #[error("read the capture")]
     Capture(#[from] CaptureError),
     /// The store cannot be read.
-    #[error(transparent)]
+    #[error("read the store")]
     Store(#[from] StoreError),
     /// The reading thread panicked: a bug in this program.
     #[error("reading the capture failed")]
@@ -83,7 +83,7 @@ fn read(
             break;
         }
     }
-    Ok(reader.notes().iter().map(ToString::to_string).collect())
+    Ok(reader.report().lines())
 }
 
 /// The stored packets of a capture, in frame order.

@@ -1,3 +1,5 @@
+use std::fmt;
+
 /// Notes kept of one capture. A file can be damaged in millions of places; the first ones tell
 /// what is wrong with it, the others are counted.
 const NOTES_KEPT: usize = 100;
@@ -41,6 +43,22 @@ impl Report {
         self.notes.is_empty() && self.unread.is_none()
     }
 
+    /// Everything that could not be read, a line each, for people.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.notes.iter().map(ToString::to_string).collect();
+        if self.further_notes > 0 {
+            lines.push(format!("and {} more of the kind", self.further_notes));
+        }
+        if let Some(UnreadTail { offset, bytes }) = self.unread {
+            lines.push(match bytes {
+                Some(bytes) => format!("the last {bytes} bytes, from offset {offset} on"),
+                None => format!("everything from offset {offset} on"),
+            });
+        }
+        lines
+    }
+
     pub(super) fn note(&mut self, offset: u64, frame: Option<u64>, reason: impl Into<String>) {
         if self.notes.len() < NOTES_KEPT {
             self.notes.push(Note { offset, frame, reason: reason.into() });
@@ -58,6 +76,15 @@ impl Report {
         }
         self.note(offset, None, reason);
         self.unread = Some(UnreadTail { offset, bytes });
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.frame {
+            Some(frame) => write!(f, "offset {}, frame {frame}: {}", self.offset, self.reason),
+            None => write!(f, "offset {}: {}", self.offset, self.reason),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Data to stdout, everything else to stderr.
 
+use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use crate::capture::NeedsPcapng;
 use crate::cli::{Ended, UsageError};
 use crate::query::ParseError;
 use crate::store::{StoreError, StoreErrorKind};
@@ -56,11 +58,20 @@ pub(super) fn failure(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if usage { USAGE } else { 1 })
 }
 
-fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
+fn is_closed_pipe(cause: &(dyn Error + 'static)) -> bool {
     cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// The writer hands its own error on inside an input/output error.
+fn is_misfit(cause: &(dyn Error + 'static)) -> bool {
+    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.is_some_and(<dyn Error + Send + Sync>::is::<NeedsPcapng>)
+}
+
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    if error.chain().any(is_misfit) {
+        return Some("give --format pcapng, which holds every packet");
+    }
     let kind = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>())?.kind;
     Some(match kind {
         StoreErrorKind::Unreachable => {

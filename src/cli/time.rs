@@ -86,7 +86,7 @@ mod tests {
     fn an_age_is_counted_from_now() {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         for text in ["1h", "1h ago", "60m"] {
-            let age = now.as_secs() as i128 - parse(text, Edge::Earliest).unwrap().parts().0;
+            let age = i128::from(now.as_secs()) - parse(text, Edge::Earliest).unwrap().parts().0;
             assert!((3599..=3605).contains(&age), "{text}: {age} s");
         }
     }

@@ -28,7 +28,9 @@ impl VerifyArgs {
                 }
                 // A bad file is no reason to leave the others unchecked; a bad store is.
                 Err(VerifyError::Capture(error)) => {
-                    output::note(&format!("error: verify {}: {error}", file.display()));
+                    let error =
+                        anyhow::Error::new(error).context(format!("verify {}", file.display()));
+                    output::note(&format!("error: {error:#}"));
                     ended = Ended::Incomplete;
                 }
                 Err(error) => return Err(error.into()),

@@ -63,7 +63,7 @@ pub struct Watch {
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The store could not take packets, and waiting did not help.
-    #[error(transparent)]
+    #[error("store packets")]
     Store(#[from] StoreError),
     /// A stage panicked: a bug in this program.
     #[error("a stage of the ingest failed")]

@@ -1,5 +1,6 @@
 //! Files → packets, on one thread that may block.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem;
@@ -121,15 +122,17 @@ impl Reader {
             }
         }
         self.send(&mut step, steps)?;
-        report.notes = reader.notes().iter().map(ToString::to_string).collect();
+        report.notes = reader.report().lines();
         Ok(report)
     }
 
     fn refused(&self, error: &CaptureError, named: bool) -> FileOutcome {
         match error {
             _ if self.stop.is_cancelled() => FileOutcome::Interrupted,
-            CaptureError::NotACapture { .. } if !named => FileOutcome::Skipped(error.to_string()),
-            _ => FileOutcome::Failed(error.to_string()),
+            CaptureError::NotACapture { .. } | CaptureError::Incomplete { .. } if !named => {
+                FileOutcome::Skipped(error.to_string())
+            }
+            _ => FileOutcome::Failed(with_causes(error)),
         }
     }
 
@@ -180,6 +183,17 @@ impl Pending {
     fn is_full(&self) -> bool {
         self.bytes >= self.full_at || self.packets.len() >= STEP_PACKETS
     }
+}
+
+/// An error and what caused it, in one line.
+fn with_causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
 }
 
 fn failed(path: String, reason: &str) -> FileReport {

@@ -183,15 +183,20 @@ pub enum PruneScope {
 pub struct Survey {
     /// Link types of the packets.
     pub link_types: BTreeSet<LinkType>,
-    /// Whether one of them has a comment, or a time that classic pcap cannot hold.
+    /// Whether one of them has a comment, or a time or length that classic pcap cannot hold.
     pub needs_pcapng: bool,
 }
+
+/// Captured bytes that tcpdump and Wireshark accept in a pcap file of any link type.
+pub const LONGEST_IN_PCAP: u32 = 262_144;
 
 impl Survey {
     /// Takes a packet into account.
     pub fn add(&mut self, packet: &CapturedPacket) {
         self.link_types.insert(packet.link_type);
-        self.needs_pcapng |= !packet.comments().is_empty() || !Self::fits_pcap(packet.timestamp);
+        self.needs_pcapng |= !packet.comments().is_empty()
+            || !Self::fits_pcap(packet.timestamp)
+            || packet.captured_length() > LONGEST_IN_PCAP;
     }
 
     /// Whether seconds since the epoch fit into the 32 bits of a pcap record header.

@@ -86,7 +86,8 @@ fn a_file_comes_back_in_its_own_order_and_byte_for_byte() {
     sandbox.file("other.pcap", &many(100));
     sandbox.ok(&["ingest", "conversations.pcap", "other.pcap"]);
     sandbox.ok(&["fetch", "--file", "conversations.pcap", "-w", "copy.pcap"]);
-    let (original, copy) = (fs::read(original).unwrap(), fs::read(sandbox.path("copy.pcap")).unwrap());
+    let (original, copy) =
+        (fs::read(original).unwrap(), fs::read(sandbox.path("copy.pcap")).unwrap());
     assert!(original[24..] == copy[24..], "records differ");
 }
 
@@ -99,12 +100,14 @@ fn wireshark_reads_both_formats() {
     let fields = ["-e", "frame.time_epoch", "-e", "frame.len", "-e", "ip.src", "-e", "udp.port"];
     let read = |name: &str| {
         let path = sandbox.path(name).display().to_string();
-        oracle("tshark", &[&["-r", path.as_str(), "-T", "fields"], &fields[..]].concat())
+        let printed =
+            oracle("tshark", &[&["-r", path.as_str(), "-T", "fields"], &fields[..]].concat());
+        String::from_utf8(printed).unwrap()
     };
     sandbox.ok(&["fetch", "--file", "conversations.pcap", "-w", "out.pcap"]);
     sandbox.ok(&["fetch", "--file", "conversations.pcap", "-w", "out.pcapng"]);
     let expected = read("conversations.pcap");
-    assert_eq!(expected.iter().filter(|byte| **byte == b'\n').count(), 200);
+    assert_eq!(expected.lines().count(), 200);
     assert!(read("out.pcap") == expected);
     assert!(read("out.pcapng") == expected);
 }

@@ -8,7 +8,10 @@ const USES: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     (
         "cli",
-        &["capture", "fetch", "ingest", "logging", "packet", "query", "shutdown", "store", "verify"],
+        &[
+            "capture", "fetch", "ingest", "logging", "packet", "query", "shutdown", "store",
+            "verify",
+        ],
     ),
     ("fetch", &["capture", "decode", "packet", "query", "store"]),
     ("verify", &["capture", "packet", "query", "store"]),
@@ -101,9 +104,9 @@ fn each_outside_crate_lives_in_one_place() {
             }
             let used = format!("{name}::");
             for line in code(&text) {
-                let outside = line
-                    .match_indices(&used)
-                    .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
+                let outside = line.match_indices(&used).any(|(at, _)| {
+                    !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+                });
                 assert!(!outside, "{path} uses {name}, which belongs to {owners:?}: {line}");
             }
         }

@@ -37,7 +37,11 @@ fn assert_equal(sandbox: &Sandbox, file: &Path, words: &[&str], expression: &str
     let run = sandbox.run(&arguments);
     assert_eq!(run.code, Some(0), "{words:?}: {run}");
     let found = &run.stdout[24..];
-    assert!(found == tcpdump(file, expression), "{words:?} is not {expression:?} in {file:?}");
+    assert!(
+        found == tcpdump(file, expression),
+        "{words:?} is not {expression:?} in {}",
+        file.display()
+    );
 }
 
 #[test]
@@ -123,7 +127,10 @@ fn times_bound_the_answer_at_both_ends() {
         (&["--since", "15m"], "0\n"),
         (&["--until", "2023-11-14T22:13:20.999999999Z"], "4\n"),
         (&["--until", "1700000000.999999998"], "3\n"),
-        (&["--earliest", "2023-11-14T22:13:30", "--latest", "2023-11-14T22:13:30.999999999"], "4\n"),
+        (
+            &["--earliest", "2023-11-14T22:13:30", "--latest", "2023-11-14T22:13:30.999999999"],
+            "4\n",
+        ),
     ] {
         assert_eq!(count(arguments), expected, "{arguments:?}");
     }

@@ -146,7 +146,9 @@ pub fn conversations() -> Vec<u8> {
                 at("173.194.191.104:80".into()),
                 b"GET / HTTP/1.1\r\nUser-Agent: Mozilla/5.0\r\n\r\n",
             ),
-            3 => tcp_frame(at("[2001:db8::5]:443".into()), at(format!("[2001:db8::9]:{port}")), b""),
+            3 => {
+                tcp_frame(at("[2001:db8::5]:443".into()), at(format!("[2001:db8::9]:{port}")), b"")
+            }
             _ => tcp_frame(at("8.8.8.8:443".into()), at(format!("{host}:{port}")), b"\x16\x03"),
         };
         pcap = pcap.packet(1_700_000_000 + number / 4, 999_999_999 - number, &frame);
@@ -160,8 +162,7 @@ pub fn many(packets: u32) -> Vec<u8> {
     for number in 0..packets {
         let payload = vec![number.to_le_bytes()[0]; 100 + (number % 400) as usize];
         let client = format!("10.0.{}.{}:{}", number % 16, number % 251, 1024 + number % 5000);
-        let frame =
-            udp_frame(client.parse().unwrap(), "192.0.2.53:53".parse().unwrap(), &payload);
+        let frame = udp_frame(client.parse().unwrap(), "192.0.2.53:53".parse().unwrap(), &payload);
         pcap = pcap.packet(1_700_000_000 + number / 1000, number % 1000 * 1_000_000, &frame);
     }
     pcap.bytes()
@@ -205,8 +206,7 @@ pub fn oracle(program: &str, arguments: &[&str]) -> Vec<u8> {
 /// Packets that tcpdump selects, as the bytes of the records of a pcap file with nanoseconds.
 pub fn tcpdump(file: &Path, expression: &str) -> Vec<u8> {
     let file = file.display().to_string();
-    let mut arguments =
-        vec!["-r", &file, "-w", "-", "--time-stamp-precision=nano"];
+    let mut arguments = vec!["-r", &file, "-w", "-", "--time-stamp-precision=nano"];
     arguments.extend(expression.split_whitespace());
     oracle("tcpdump", &arguments).split_off(24)
 }
