@@ -1,6 +1,6 @@
 //! Logging: to stderr, as text or JSON, as loud as asked.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -21,7 +21,9 @@ pub fn start(level: LevelFilter, format: LogFormat) {
         .unwrap_or_else(|_| EnvFilter::new(format!("pcap_archiver={level},warn")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
-        LogFormat::Text => builder.with_target(false).init(),
+        LogFormat::Text => {
+            builder.with_target(false).with_ansi(io::stderr().is_terminal()).init();
+        }
         LogFormat::Json => builder.json().init(),
     }
 }

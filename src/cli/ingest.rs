@@ -80,7 +80,7 @@ impl IngestArgs {
         let bar = progress::bytes(quiet || self.watch);
         let observer = Arc::new(Console { bar: bar.clone(), progress: Arc::default() });
         let progress = observer.progress.clone();
-        let run = ingest::run(store, inputs, options, observer, stop.clone());
+        let run = ingest::run(store, inputs, options, observer, &stop);
         let totals = progress::during(&bar, |bar| show(bar, &progress), run).await?;
         print_totals(&totals)?;
         Ok(match (totals.is_success(), stop.is_cancelled()) {

@@ -98,8 +98,10 @@ pub async fn run(
     inputs: Vec<Input>,
     options: IngestOptions,
     observer: Arc<dyn Observer>,
-    stop: CancellationToken,
+    stop: &CancellationToken,
 ) -> Result<Totals, IngestError> {
+    // Ends the first stages also when the store fails, and not the rest of the program.
+    let stop = stop.child_token();
     let (files_out, files) = mpsc::channel(FILE_QUEUE);
     let (packets_out, packets) = mpsc::channel(STEP_QUEUE);
     let (records_out, records) = mpsc::channel(STEP_QUEUE);
