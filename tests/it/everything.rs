@@ -53,16 +53,17 @@ fn expected(files: &[PathBuf]) -> (BTreeMap<PacketId, Vec<CapturedPacket>>, usiz
 
 /// Everything that pcapng keeps of a packet, as one comparable text.
 fn text(packet: &CapturedPacket) -> String {
-    let interface = packet.interface().map(|interface| (&interface.name, &interface.description));
+    // pcapng must name an interface even for packets that came without one.
+    let name = packet.interface().and_then(|interface| interface.name.as_ref());
+    let description = packet.interface().and_then(|interface| interface.description.as_ref());
     format!(
-        "{} {:?} {} {:?} {:?} {:?} {:?}",
+        "{} {:?} {} {:?} {:?} {:?} {name:?} {description:?}",
         packet.timestamp,
         packet.link_type,
         packet.original_length,
         packet.data,
         packet.comments(),
         packet.flags(),
-        interface,
     )
 }
 
