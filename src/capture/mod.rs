@@ -32,6 +32,8 @@ mod reader;
 mod report;
 #[cfg(test)]
 mod round_trip_tests;
+#[cfg(test)]
+mod test_bytes;
 mod writer;
 
 use std::{fmt, io};

@@ -290,3 +290,186 @@ impl Network {
         self.0 & 0x0bff_0000
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::UnreadTail;
+    use crate::capture::test_bytes::{BOTH, LITTLE, pcap_header, read, record};
+
+    const MICROSECONDS: u32 = 0xa1b2_c3d4;
+    const NANOSECONDS: u32 = 0xa1b2_3c4d;
+    const KUZNETZOV: u32 = 0xa1b2_cd34;
+
+    fn packet(nanoseconds: i128, original_length: u32, data: &'static [u8]) -> CapturedPacket {
+        CapturedPacket {
+            timestamp: Timestamp::from_nanoseconds(nanoseconds),
+            link_type: LinkType::ETHERNET,
+            original_length,
+            data: Bytes::from_static(data),
+            extras: None,
+        }
+    }
+
+    #[test]
+    fn a_capture_byte_by_byte() {
+        let bytes = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x71\0\0\0\
+            \x80\x43\x6d\x38\x05\0\0\0\x02\0\0\0\x3c\0\0\0ab";
+        let (packets, report) = read(bytes);
+        assert!(report.is_clean());
+        let expected = packet(946_684_800_000_005_000, 60, b"ab");
+        assert_eq!(packets, [CapturedPacket { link_type: LinkType::LINUX_SLL, ..expected }]);
+    }
+
+    #[test]
+    fn both_resolutions_in_both_byte_orders() {
+        for order in BOTH {
+            for (magic, nanoseconds) in [(MICROSECONDS, 7_000), (NANOSECONDS, 7)] {
+                let header = pcap_header(order, magic, (2, 4), 65_535, 1);
+                let (packets, report) =
+                    read(&[header, record(order, [u32::MAX, 7, 2, 60], b"ab")].concat());
+                assert!(report.is_clean());
+                let time = i128::from(u32::MAX) * 1_000_000_000 + nanoseconds;
+                assert_eq!(packets, [packet(time, 60, b"ab")]);
+            }
+        }
+    }
+
+    #[test]
+    fn odd_values_are_kept() {
+        let file = [
+            pcap_header(LITTLE, MICROSECONDS, (2, 4), 1, 1),
+            // The fraction is a second and more, and the captured length above the snapshot
+            // length and the original length.
+            record(LITTLE, [1, 8_000_001, 3, 2], b"abc"),
+            record(LITTLE, [0, 0, 0, 0], b""),
+        ];
+        let (packets, report) = read(&file.concat());
+        assert!(report.is_clean());
+        assert_eq!(packets, [packet(9_000_001_000, 2, b"abc"), packet(0, 0, b"")]);
+    }
+
+    #[test]
+    fn a_frame_check_sequence_length_is_an_interface() {
+        for order in BOTH {
+            let (packets, report) = read(
+                &[
+                    pcap_header(order, MICROSECONDS, (2, 4), 96, 0x2400_0001),
+                    record(order, [0, 0, 1, 1], b"a"),
+                    record(order, [0, 0, 1, 1], b"b"),
+                ]
+                .concat(),
+            );
+            assert!(report.is_clean());
+            assert_eq!(packets[0].link_type, LinkType::ETHERNET);
+            let interface = packets[0].interface().unwrap();
+            assert_eq!((interface.fcs_length, interface.snap_length), (Some(4), 96));
+            let [first, second] = [0, 1].map(|i: usize| packets[i].extras.as_ref().unwrap());
+            assert!(Arc::ptr_eq(first, second));
+        }
+    }
+
+    #[test]
+    fn reserved_bits_of_the_link_type_are_noted() {
+        let header = pcap_header(LITTLE, MICROSECONDS, (2, 4), 96, 0x0001_0065);
+        let (packets, report) = read(&[header, record(LITTLE, [0, 0, 0, 0], b"")].concat());
+        assert_eq!(packets[0].link_type, LinkType::RAW);
+        assert_eq!(report.notes[0].reason, "reserved bits in the link type 0x00010065");
+    }
+
+    #[test]
+    fn longer_record_headers_of_both_kinds() {
+        for order in BOTH {
+            for length in KUZNETZOV_HEADER_LENGTHS {
+                let rest_of_header = vec![0xee; length - 16];
+                let one = |number: u32, data: &[u8]| {
+                    let lengths = u32::try_from(data.len()).unwrap();
+                    let data = [&rest_of_header, data].concat();
+                    record(order, [number, 5, lengths, lengths], &data)
+                };
+                let header = pcap_header(order, KUZNETZOV, (2, 4), 2_048, 1);
+                let (packets, report) =
+                    read(&[header, one(1, b"abcdef"), one(2, b""), one(3, b"g")].concat());
+                assert!(report.is_clean(), "{report:?}");
+                let expected = [
+                    packet(1_000_005_000, 6, b"abcdef"),
+                    packet(2_000_005_000, 0, b""),
+                    packet(3_000_005_000, 1, b"g"),
+                ];
+                assert_eq!(packets, expected, "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn old_versions_have_the_lengths_swapped() {
+        for (minor, first, second) in [(2, 60, 2), (3, 60, 2), (3, 2, 60), (4, 2, 60)] {
+            let header = pcap_header(LITTLE, MICROSECONDS, (2, minor), 96, 1);
+            let (packets, _) =
+                read(&[header, record(LITTLE, [0, 0, first, second], b"ab")].concat());
+            assert_eq!(packets, [packet(0, 60, b"ab")]);
+        }
+    }
+
+    #[test]
+    fn versions_that_libpcap_does_not_read_are_unsupported() {
+        for version in [(1, 2), (2, 5), (3, 0)] {
+            let header = pcap_header(LITTLE, MICROSECONDS, version, 96, 1);
+            let error = crate::capture::CaptureReader::new(io::Cursor::new(header)).unwrap_err();
+            assert!(matches!(error, CaptureError::Unsupported { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_cut_short_is_the_unread_tail() {
+        let whole = record(LITTLE, [0, 0, 3, 3], b"abc");
+        for length in 1..whole.len() {
+            let header = pcap_header(LITTLE, MICROSECONDS, (2, 4), 96, 1);
+            let (packets, report) = read(&[&header, &whole, &whole[..length]].concat());
+            assert_eq!(packets.len(), 1);
+            let unread = UnreadTail { offset: 43, bytes: Some(length as u64) };
+            assert_eq!(report.unread, Some(unread));
+            assert_eq!(report.notes[0].offset, 43);
+        }
+    }
+
+    #[test]
+    fn an_absurd_length_ends_the_capture() {
+        for (network, snap_length, limit) in [
+            (1, 65_535, 262_144),
+            (1, 300_000, 300_000),
+            (1, u32::MAX, 262_144),
+            (231, 0, 128 << 20),
+            (249, 0, 128 << 20),
+            (279, 0, 8 << 20),
+            (1, i32::MAX as u32, 128 << 20),
+        ] {
+            let header = pcap_header(LITTLE, MICROSECONDS, (2, 4), snap_length, network);
+            let file = |length| [header.clone(), record(LITTLE, [0, 0, length, 0], &[])].concat();
+            let (_, report) = read(&file(limit));
+            assert!(report.notes[0].reason.starts_with("cut short"), "{report:?}");
+            let (_, report) = read(&file(limit + 1));
+            assert!(report.notes[0].reason.starts_with("damaged record"), "{report:?}");
+        }
+    }
+
+    #[test]
+    fn huge_packets_are_read() {
+        let data = vec![7; 20 << 20];
+        let length = u32::try_from(data.len()).unwrap();
+        let header = pcap_header(LITTLE, MICROSECONDS, (2, 4), 0, 249);
+        let big = record(LITTLE, [0, 0, length, length], &data);
+        let small = record(LITTLE, [1, 0, 1, 1], b"a");
+        let (packets, report) = read(&[header, small.clone(), big, small].concat());
+        assert!(report.is_clean());
+        let lengths: Vec<_> = packets.iter().map(|packet| packet.data.len()).collect();
+        assert_eq!(lengths, [1, 20 << 20, 1]);
+    }
+
+    #[test]
+    fn pcap_file_keeps_every_network_field() {
+        for network in (0..=u32::from(u16::MAX)).chain([0x2400_0001, u32::MAX]) {
+            assert_eq!(u32::from(pcap_file::DataLink::from(network)), network);
+        }
+    }
+}
