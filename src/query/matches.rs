@@ -64,7 +64,8 @@ fn has_port(layer: &NetworkLayer, port: u16) -> bool {
 }
 
 fn is_protocol(layers: &Layers, protocol: Protocol) -> bool {
-    let any = |kind: NetworkKind| layers.networks.iter().any(|layer| layer.kind == kind);
+    // By name and not by address: an IPv4 header that is cut short is still tcpdump's `ip`.
+    let any = |kind: NetworkKind| layers.names.contains(&kind.name());
     let carries = |kind: NetworkKind, number: u8| {
         layers.networks.iter().any(|layer| layer.kind == kind && names(layer, number))
     };

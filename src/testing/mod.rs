@@ -1,11 +1,7 @@
 //! What every [`PacketStore`] must do, as one suite that each of them passes, and packets to
 //! test with. Built only with the feature `testing`.
 
-#![expect(
-    clippy::missing_panics_doc,
-    clippy::expect_used,
-    reason = "a test suite fails by panicking"
-)]
+#![expect(clippy::expect_used, reason = "a test suite fails by panicking")]
 
 mod conformance;
 mod packets;

@@ -1,8 +1,294 @@
-//! Placeholder.
-use crate::store::{Backend, StoreError, StoreErrorKind};
-pub const FILE: Backend = Backend {
-    scheme: "file",
-    open: |_, _| {
-        Box::pin(async { Err(StoreError::new(StoreErrorKind::Unsupported, "open", "not built")) })
-    },
+//! The embedded store: a directory with a tantivy index, for one machine and without a server.
+//!
+//! `folder` knows the directory and its files, `lock` lets one process write at a time,
+//! `writer` appends and prunes, `known` remembers what is stored already; `search` finds keys
+//! in order, `read` turns them into packets; `schema`, `document`, `record` and `query`
+//! translate between the archive's words and tantivy's.
+
+mod directory;
+mod document;
+mod error;
+mod folder;
+mod known;
+mod lock;
+mod merge;
+mod query;
+mod read;
+mod record;
+mod room;
+mod schema;
+mod search;
+mod status;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::{self, Either};
+use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::packet::{PacketRecord, StoredPacket};
+use crate::query::Query;
+use crate::store::{
+    Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
+    SetupReport, SetupStep, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl,
 };
+use error::{index_error, io_error};
+use folder::{Contents, Folder};
+use lock::Queue;
+use read::Reader;
+use search::{Hits, Key};
+use status::Coverage;
+use writer::Writer;
+
+/// A directory.
+pub const FILE: Backend = Backend { scheme: "file", open };
+
+/// Between two looks whether the writer lock is free.
+const LOCK_POLL: Duration = Duration::from_millis(200);
+/// A process that has appended nothing for so long gives the writer lock back.
+const IDLE_BEFORE_CLOSE: Duration = Duration::from_secs(2);
+/// Windows of packets that are read at once while others are handed out.
+const WINDOWS_AT_ONCE: usize = 2;
+
+fn open(url: StoreUrl, _: Access) -> future::BoxFuture<'static, StoreResult<Arc<dyn PacketStore>>> {
+    Box::pin(async move {
+        let store = EmbeddedStore::new(Folder::new(url.as_directory()));
+        Ok(Arc::new(store) as Arc<dyn PacketStore>)
+    })
+}
+
+/// Packets in a directory.
+///
+/// The directory is made by `setup` or by the first `append`. Reading needs no lock and no right
+/// to write; for writing, processes take turns.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    folder: Folder,
+    writer: Arc<Mutex<Writer>>,
+}
+
+impl EmbeddedStore {
+    fn new(folder: Folder) -> Self {
+        let writer = Arc::new(Mutex::new(Writer::new(folder.clone())));
+        Self { folder, writer }
+    }
+
+    /// The writer, when it is this process's turn.
+    async fn writer(&self) -> StoreResult<OwnedMutexGuard<Writer>> {
+        let mut writer = self.writer.clone().lock_owned().await;
+        let mut queue = Queue::default();
+        let mut told = false;
+        loop {
+            if writer.is_open() {
+                return Ok(writer);
+            }
+            (writer, queue) = blocking(&self.folder, move || {
+                writer.try_open(&mut queue)?;
+                Ok((writer, queue))
+            })
+            .await?;
+            if !writer.is_open() {
+                if !told {
+                    let store = self.folder.path().display();
+                    tracing::warn!(%store, "store is being written by another process, waiting");
+                    told = true;
+                }
+                sleep(LOCK_POLL).await;
+            }
+        }
+    }
+
+    /// Gives the lock back after a while without work.
+    fn close_when_idle(&self, activity: u64) {
+        let writer = self.writer.clone();
+        let folder = self.folder.clone();
+        tokio::spawn(async move {
+            sleep(IDLE_BEFORE_CLOSE).await;
+            let mut writer = writer.lock_owned().await;
+            if writer.activity() == activity
+                && let Err(error) = blocking(&folder, move || writer.close_if_idle()).await
+            {
+                tracing::warn!(%error, "cannot close the store");
+            }
+        });
+    }
+}
+
+/// Runs what blocks where it may.
+async fn blocking<T: Send + 'static>(
+    folder: &Folder,
+    action: impl FnOnce() -> StoreResult<T> + Send + 'static,
+) -> StoreResult<T> {
+    // Tantivy panics on some damaged files.
+    spawn_blocking(action).await.unwrap_or_else(|panic| {
+        Err(StoreError::new(StoreErrorKind::Corrupt, folder.operation("use store"), panic))
+    })
+}
+
+#[async_trait]
+impl PacketStore for EmbeddedStore {
+    async fn setup(&self, _: &SetupOptions) -> StoreResult<SetupReport> {
+        let folder = self.folder.clone();
+        let before = blocking(&self.folder, move || folder.contents()).await?;
+        let outcome = if before == Contents::Store {
+            self.check().await?;
+            "unchanged"
+        } else {
+            let writer = self.writer().await?;
+            self.close_when_idle(writer.activity());
+            "created"
+        };
+        let what = format!("store {}", self.folder.path().display());
+        Ok(SetupReport { steps: vec![SetupStep { what, outcome: outcome.to_owned() }] })
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        let folder = self.folder.clone();
+        blocking(&self.folder, move || folder.snapshot().map(|_| ())).await
+    }
+
+    async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
+        let mut writer = self.writer().await?;
+        blocking(&self.folder, move || writer.append(&batch)).await
+    }
+
+    async fn flush(&self) -> StoreResult<()> {
+        let mut writer = self.writer.clone().lock_owned().await;
+        if !writer.is_open() {
+            return Ok(());
+        }
+        let activity = blocking(&self.folder, move || {
+            writer.flush()?;
+            Ok(writer.activity())
+        })
+        .await?;
+        self.close_when_idle(activity);
+        Ok(())
+    }
+
+    fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
+        let (folder, query) = (self.folder.clone(), query.clone());
+        let opened = {
+            let folder = folder.clone();
+            async move { blocking(&folder.clone(), move || Fetch::new(folder, &query)).await }
+        };
+        stream::once(opened).map_ok(Fetch::packets).try_flatten().boxed()
+    }
+
+    fn explain(&self, query: &Query) -> String {
+        query::explain(query)
+    }
+
+    async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {
+        let folder = self.folder.clone();
+        blocking(&self.folder, move || folder.must_be_store()).await?;
+        let mut writer = self.writer().await?;
+        let (report, activity) = blocking(&self.folder, move || {
+            let report = writer.prune(scope)?;
+            Ok((report, writer.activity()))
+        })
+        .await?;
+        self.close_when_idle(activity);
+        Ok(report)
+    }
+
+    async fn status(&self) -> StoreResult<StoreStatus> {
+        let folder = self.folder.clone();
+        blocking(&self.folder, move || status_of(&folder)).await
+    }
+
+    async fn destroy(&self) -> StoreResult<()> {
+        let folder = self.folder.clone();
+        if blocking(&self.folder, move || folder.contents()).await? == Contents::Missing {
+            return Ok(());
+        }
+        let mut writer = self.writer().await?;
+        blocking(&self.folder, move || writer.destroy()).await
+    }
+}
+
+fn status_of(folder: &Folder) -> StoreResult<StoreStatus> {
+    let store = format!("embedded store in {}", folder.path().display());
+    if folder.contents()? != Contents::Store {
+        return Ok(StoreStatus { store, ..StoreStatus::default() });
+    }
+    let searcher = folder.snapshot()?;
+    let operation = || folder.operation("look into");
+    let coverage = Coverage::of(&searcher).map_err(|error| index_error(operation(), &error))?;
+    let may_write =
+        lock::may_write(folder.path()).map_err(|error| io_error(operation(), &error))?;
+    Ok(StoreStatus {
+        store,
+        set_up: true,
+        may_append: Some(may_write),
+        may_read: Some(true),
+        may_prune: Some(may_write),
+        packets: Some(searcher.num_docs()),
+        earliest: coverage.earliest,
+        latest: coverage.latest,
+        gaps: coverage.gaps(),
+        bytes: Some(folder.bytes()?),
+        partitions: None,
+    })
+}
+
+/// A fetch from one snapshot.
+struct Fetch {
+    folder: Folder,
+    hits: Hits,
+    reader: Arc<Reader>,
+}
+
+impl Fetch {
+    fn new(folder: Folder, query: &Query) -> StoreResult<Self> {
+        let searcher = folder.snapshot()?;
+        let reader = Arc::new(Reader::new(searcher.clone()));
+        let hits = Hits::new(searcher, query::index_query(query).as_ref(), query.order)
+            .map_err(|error| index_error(folder.operation("search"), &error))?;
+        Ok(Self { folder, hits, reader })
+    }
+
+    /// The packets. Work is done only while the stream is polled, and is bounded by a page of
+    /// keys and a few windows, so a dropped stream ends soon.
+    fn packets(self) -> impl futures::Stream<Item = StoreResult<StoredPacket>> {
+        let (folder, reader) = (self.folder.clone(), self.reader.clone());
+        let windows = stream::try_unfold(self, Self::next_windows)
+            .map_ok(|windows| stream::iter(windows).map(Ok))
+            .try_flatten();
+        let packets = windows
+            .map(move |window| match window {
+                Ok(keys) => Either::Left(read(folder.clone(), reader.clone(), keys)),
+                Err(error) => Either::Right(future::err(error)),
+            })
+            .buffered(WINDOWS_AT_ONCE);
+        packets.map_ok(|packets| stream::iter(packets).map(Ok)).try_flatten()
+    }
+
+    async fn next_windows(mut self) -> StoreResult<Option<(Vec<Vec<Key>>, Self)>> {
+        let folder = self.folder.clone();
+        blocking(&folder, move || {
+            let page = self.hits.next_page().and_then(|keys| self.reader.windows(keys));
+            let windows =
+                page.map_err(|error| index_error(self.folder.operation("search"), &error))?;
+            Ok((!windows.is_empty()).then_some((windows, self)))
+        })
+        .await
+    }
+}
+
+async fn read(
+    folder: Folder,
+    reader: Arc<Reader>,
+    keys: Vec<Key>,
+) -> StoreResult<Vec<StoredPacket>> {
+    let operation = folder.operation("read from");
+    blocking(&folder, move || reader.read(&keys).map_err(|error| index_error(operation, &error)))
+        .await
+}

@@ -1,0 +1,101 @@
+//! Which packets are stored already.
+//!
+//! The index holds a term for each stretch of a capture. For a packet that comes in, the ids in
+//! its stretch are looked up once and kept for the packets that follow; what was appended since
+//! the last commit is remembered beside them. So idempotence costs one look-up for thousands of
+//! packets, and nothing stands outside the index that could disagree with it after a crash.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocSet as _, Searcher, TERMINATED, Term};
+
+use crate::packet::{PacketId, StoredPacket};
+use crate::store::embedded::document::{BlockKey, block_key, id_of_halves};
+use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT};
+
+/// Stretches whose ids are kept in memory, at most; more captures than this at once are read
+/// from the index more often.
+const BLOCKS_KEPT: usize = 64;
+
+type Ids = HashSet<PacketId, BuildHasherDefault<IdHasher>>;
+
+/// The ids that are stored, or have been appended since the last commit.
+pub(super) struct KnownIds {
+    committed: Searcher,
+    blocks: HashMap<BlockKey, Ids>,
+    appended: Ids,
+}
+
+impl KnownIds {
+    /// Those in the last commit.
+    pub(super) fn new(committed: Searcher) -> Self {
+        Self { committed, blocks: HashMap::new(), appended: Ids::default() }
+    }
+
+    /// The last commit.
+    pub(super) fn committed(&self) -> &Searcher {
+        &self.committed
+    }
+
+    /// Remembers the packet; whether it was not known before.
+    pub(super) fn insert(&mut self, packet: &StoredPacket) -> tantivy::Result<bool> {
+        if self.is_committed(packet)? {
+            return Ok(false);
+        }
+        Ok(self.appended.insert(packet.id))
+    }
+
+    fn is_committed(&mut self, packet: &StoredPacket) -> tantivy::Result<bool> {
+        let key = block_key(&packet.origin);
+        if let Some(ids) = self.blocks.get(&key) {
+            return Ok(ids.contains(&packet.id));
+        }
+        if self.blocks.len() >= BLOCKS_KEPT {
+            self.blocks.clear();
+        }
+        let ids = ids_in_block(&self.committed, &key)?;
+        Ok(self.blocks.entry(key).or_insert(ids).contains(&packet.id))
+    }
+}
+
+fn ids_in_block(committed: &Searcher, key: &BlockKey) -> tantivy::Result<Ids> {
+    let term = Term::from_field_bytes(LAYOUT.block, key);
+    let mut ids = Ids::default();
+    for segment in committed.segment_readers() {
+        let index = segment.inverted_index(LAYOUT.block)?;
+        let Some(mut postings) = index.read_postings(&term, IndexRecordOption::Basic)? else {
+            continue;
+        };
+        let columns = segment.fast_fields();
+        let high = columns.column_first_or_default::<u64>(ID_HIGH)?;
+        let low = columns.column_first_or_default::<u64>(ID_LOW)?;
+        let mut document = postings.doc();
+        while document != TERMINATED {
+            if !segment.is_deleted(document) {
+                ids.insert(id_of_halves(high.get_val(document), low.get_val(document)));
+            }
+            document = postings.advance();
+        }
+    }
+    Ok(ids)
+}
+
+/// An id is a hash already.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

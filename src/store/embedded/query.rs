@@ -1,0 +1,114 @@
+//! Conditions → tantivy queries. What cannot be expressed becomes "every packet": the answer
+//! may hold more than asked.
+
+use std::ops::Bound;
+
+use ipnet::IpNet;
+use tantivy::Term;
+use tantivy::query::{
+    AllQuery, BooleanQuery, EmptyQuery, Query as IndexQuery, RangeQuery, TermQuery,
+};
+use tantivy::schema::{Field, IndexRecordOption};
+
+use crate::packet::{Fingerprint, Timestamp};
+use crate::query::{Query, TimeRange};
+use crate::store::document::Value;
+use crate::store::embedded::document::{exact_time, is_indexed, mapped};
+use crate::store::embedded::schema::{LAYOUT, Search};
+use crate::store::fields::FieldId;
+use crate::store::pushdown::{Condition, superset};
+
+/// What the index is asked for `query`.
+pub(super) fn index_query(query: &Query) -> Box<dyn IndexQuery> {
+    let condition = of_condition(&superset(&query.filter));
+    match of_time(query.time) {
+        Some(time) => Box::new(BooleanQuery::intersection(vec![condition, time])),
+        None => condition,
+    }
+}
+
+/// The same, for people to read.
+pub(super) fn explain(query: &Query) -> String {
+    let TimeRange { earliest, latest } = query.time;
+    let mut text = superset(&query.filter).to_string();
+    if let Some(earliest) = earliest {
+        text += &format!(" and @timestamp >= {earliest}");
+    }
+    if let Some(latest) = latest {
+        text += &format!(" and @timestamp <= {latest}");
+    }
+    text
+}
+
+/// Exactly the packets captured before `time`; also where the index cannot hold their times.
+pub(super) fn before(time: Timestamp) -> Box<dyn IndexQuery> {
+    // At the ends of the index the exact times decide, between them the column.
+    let inside = column_range(FieldId::Timestamp, 1, time.indexed().saturating_sub(1));
+    let time = Term::from_field_bytes(LAYOUT.exact_time, &exact_time(time));
+    let outside = RangeQuery::new(Bound::Unbounded, Bound::Excluded(time));
+    Box::new(BooleanQuery::union(vec![inside, Box::new(outside)]))
+}
+
+fn of_condition(condition: &Condition) -> Box<dyn IndexQuery> {
+    let all = |conditions: &[Condition]| conditions.iter().map(of_condition).collect();
+    match condition {
+        Condition::All => Box::new(AllQuery),
+        Condition::Or(conditions) if conditions.is_empty() => Box::new(EmptyQuery),
+        Condition::And(conditions) => Box::new(BooleanQuery::intersection(all(conditions))),
+        Condition::Or(conditions) => Box::new(BooleanQuery::union(all(conditions))),
+        Condition::Equals(id, value) => equals(*id, value),
+        Condition::InNetwork(id, network) => in_network(*id, network),
+    }
+}
+
+fn equals(id: FieldId, value: &Value<'_>) -> Box<dyn IndexQuery> {
+    let Some((field, search)) = LAYOUT.field(id) else { return Box::new(AllQuery) };
+    match (search, value) {
+        (Search::Text, Value::Text(text)) if is_indexed(text) => {
+            term(Term::from_field_text(field, text))
+        }
+        (Search::Capture, Value::Text(text)) => match Fingerprint::parse(text) {
+            Some(capture) => term(Term::from_field_bytes(field, &capture.0)),
+            None => Box::new(EmptyQuery),
+        },
+        (Search::Number, Value::Number(number)) => term(Term::from_field_i64(field, *number)),
+        (Search::Column, Value::Number(number)) => column_range(id, *number, *number),
+        (Search::Column, Value::Time(time)) => column_range(id, time.indexed(), time.indexed()),
+        (Search::Ip, Value::Ip(address)) => term(Term::from_field_ip_addr(field, mapped(*address))),
+        (Search::Flag, Value::Boolean(flag)) => term(Term::from_field_bool(field, *flag)),
+        _ => Box::new(AllQuery),
+    }
+}
+
+fn in_network(id: FieldId, network: &IpNet) -> Box<dyn IndexQuery> {
+    let Some((field, Search::Ip)) = LAYOUT.field(id) else { return Box::new(AllQuery) };
+    let address = |address| Term::from_field_ip_addr(field, mapped(address));
+    let (first, last) = (address(network.network()), address(network.broadcast()));
+    if first == last {
+        return term(first);
+    }
+    Box::new(RangeQuery::new(Bound::Included(first), Bound::Included(last)))
+}
+
+fn of_time(range: TimeRange) -> Option<Box<dyn IndexQuery>> {
+    if range == TimeRange::default() {
+        return None;
+    }
+    let earliest = range.earliest.map_or(i64::MIN, Timestamp::indexed);
+    let latest = range.latest.map_or(i64::MAX, Timestamp::indexed);
+    Some(column_range(FieldId::Timestamp, earliest, latest))
+}
+
+fn term(term: Term) -> Box<dyn IndexQuery> {
+    Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+}
+
+/// Both ends belong to the range.
+fn column_range(id: FieldId, first: i64, last: i64) -> Box<dyn IndexQuery> {
+    let Some((field, Search::Column)) = LAYOUT.field(id) else { return Box::new(AllQuery) };
+    if first > last {
+        return Box::new(EmptyQuery);
+    }
+    let bound = |field: Field, number| Bound::Included(Term::from_field_i64(field, number));
+    Box::new(RangeQuery::new(bound(field, first), bound(field, last)))
+}

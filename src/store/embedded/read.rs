@@ -1,0 +1,133 @@
+//! Packets by their keys.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tantivy::columnar::ColumnValues;
+use tantivy::schema::document::{
+    DeserializeError, DocumentDeserialize, DocumentDeserializer, ValueDeserialize,
+    ValueDeserializer,
+};
+use tantivy::store::StoreReader;
+use tantivy::{Searcher, TantivyError};
+
+use crate::packet::StoredPacket;
+use crate::store::embedded::document::id_of_halves;
+use crate::store::embedded::record::Decoder;
+use crate::store::embedded::search::Key;
+use crate::store::fields::FieldId;
+
+/// Packets that are read together, at most. Within them each block is decompressed once.
+const PACKETS_PER_WINDOW: usize = 4096;
+/// Captured bytes that are read together, unless a single packet has more.
+const BYTES_PER_WINDOW: i64 = 4 << 20;
+/// Decompressed blocks that a segment keeps: one for each window that is being read.
+const BLOCKS_KEPT: usize = 2;
+
+/// Reads packets from one snapshot.
+pub(super) struct Reader {
+    searcher: Searcher,
+    segments: Mutex<HashMap<u32, Arc<SegmentSource>>>,
+}
+
+/// What is read from one segment.
+struct SegmentSource {
+    store: StoreReader,
+    times: Arc<dyn ColumnValues<i64>>,
+    lengths: Arc<dyn ColumnValues<i64>>,
+}
+
+impl Reader {
+    pub(super) fn new(searcher: Searcher) -> Self {
+        Self { searcher, segments: Mutex::default() }
+    }
+
+    /// Cuts keys into pieces that are small enough to be read at once.
+    pub(super) fn windows(&self, keys: Vec<Key>) -> tantivy::Result<Vec<Vec<Key>>> {
+        let mut windows = Vec::new();
+        let mut window = Vec::new();
+        let mut bytes = 0;
+        for key in keys {
+            bytes += self.segment(key.segment)?.lengths.get_val(key.document);
+            if !window.is_empty()
+                && (bytes > BYTES_PER_WINDOW || window.len() >= PACKETS_PER_WINDOW)
+            {
+                windows.push(std::mem::take(&mut window));
+                bytes = 0;
+            }
+            window.push(key);
+        }
+        if !window.is_empty() {
+            windows.push(window);
+        }
+        Ok(windows)
+    }
+
+    /// The packets with these keys, in their order.
+    pub(super) fn read(&self, keys: &[Key]) -> tantivy::Result<Vec<StoredPacket>> {
+        let mut places: Vec<usize> = (0..keys.len()).collect();
+        places.sort_unstable_by_key(|place| (keys[*place].segment, keys[*place].document));
+        let mut packets = Vec::with_capacity(keys.len());
+        let mut decoder = Decoder::default();
+        for of_segment in places.chunk_by(|a, b| keys[*a].segment == keys[*b].segment) {
+            let segment = self.segment(keys[of_segment[0]].segment)?;
+            for place in of_segment {
+                packets.push((*place, segment.packet(&keys[*place], &mut decoder)?));
+            }
+        }
+        packets.sort_unstable_by_key(|(place, _)| *place);
+        Ok(packets.into_iter().map(|(_, packet)| packet).collect())
+    }
+
+    fn segment(&self, number: u32) -> tantivy::Result<Arc<SegmentSource>> {
+        let mut segments = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = segments.get(&number) {
+            return Ok(segment.clone());
+        }
+        let reader = self.searcher.segment_reader(number);
+        let columns = reader.fast_fields();
+        let column = |id: FieldId| columns.column_first_or_default::<i64>(id.field().name);
+        let segment = Arc::new(SegmentSource {
+            store: reader.get_store_reader(BLOCKS_KEPT)?,
+            times: column(FieldId::Timestamp)?,
+            lengths: column(FieldId::PacketCapturedLength)?,
+        });
+        segments.insert(number, segment.clone());
+        Ok(segment)
+    }
+}
+
+impl SegmentSource {
+    fn packet(&self, key: &Key, decoder: &mut Decoder) -> tantivy::Result<StoredPacket> {
+        let RecordBytes(bytes) = self.store.get(key.document)?;
+        let id = id_of_halves(key.id_high, key.id_low);
+        decoder
+            .decode(bytes, id, self.times.get_val(key.document))
+            .map_err(|error| TantivyError::DeserializeError(DeserializeError::custom(error)))
+    }
+}
+
+/// The only stored field of a document.
+struct RecordBytes(Bytes);
+
+impl DocumentDeserialize for RecordBytes {
+    fn deserialize<'de, D>(mut deserializer: D) -> Result<Self, DeserializeError>
+    where
+        D: DocumentDeserializer<'de>,
+    {
+        match deserializer.next_field::<Self>()? {
+            Some((_, record)) => Ok(record),
+            None => Err(DeserializeError::custom("a document without a packet")),
+        }
+    }
+}
+
+impl ValueDeserialize for RecordBytes {
+    fn deserialize<'de, D>(deserializer: D) -> Result<Self, DeserializeError>
+    where
+        D: ValueDeserializer<'de>,
+    {
+        Ok(Self(deserializer.deserialize_bytes()?.into()))
+    }
+}

@@ -1,0 +1,142 @@
+//! How the stored fields stand in the index: made from [`FIELDS`](crate::store::fields::FIELDS).
+//!
+//! The packet itself stands in one stored field; all other fields are only there to find it.
+
+use std::sync::LazyLock;
+
+use tantivy::schema::{
+    BytesOptions, Field, IndexRecordOption, IpAddrOptions, NumericOptions, Schema, SchemaBuilder,
+    TextFieldIndexing, TextOptions,
+};
+
+use crate::store::fields::{FieldId, Kind};
+
+/// Name of the stored field; it tells an index of this archive from anybody else's.
+pub(super) const RECORD: &str = "_record";
+/// First and second half of the packet's id.
+pub(super) const ID_HIGH: &str = "_id_high";
+/// See [`ID_HIGH`].
+pub(super) const ID_LOW: &str = "_id_low";
+/// The stretch of its capture that a packet stands in: see [`super::known`].
+const BLOCK: &str = "_block";
+/// Times at and beyond the ends of the index: see [`super::document::exact_time`].
+const EXACT_TIME: &str = "_exact_time";
+
+/// How a field can be searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// Exact text, as a term.
+    Text,
+    /// An address, as a term; IPv4 as IPv4-mapped IPv6.
+    Ip,
+    /// A number, as a term.
+    Number,
+    /// A number in a column. Few people ask for it alone, so it is not worth a posting list.
+    Column,
+    /// A flag, as a term.
+    Flag,
+    /// The 16 bytes of a capture's fingerprint, as a term and in a column.
+    Capture,
+}
+
+/// How `id` can be searched; `None` when it is only kept.
+pub(super) fn search_of(id: FieldId) -> Option<Search> {
+    let field = id.field();
+    if !field.indexed {
+        return None;
+    }
+    Some(match (id, field.kind) {
+        (FieldId::PacketCapture, _) => Search::Capture,
+        (FieldId::SourcePort | FieldId::DestinationPort | FieldId::PacketIpProtocols, _) => {
+            Search::Number
+        }
+        (_, Kind::Time | Kind::Long | Kind::Integer | Kind::Short) => Search::Column,
+        (_, Kind::Ip) => Search::Ip,
+        (_, Kind::Keyword) => Search::Text,
+        (_, Kind::Boolean) => Search::Flag,
+        (_, Kind::Binary) => return None,
+    })
+}
+
+/// The schema and its fields.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) schema: Schema,
+    pub(super) record: Field,
+    pub(super) id_high: Field,
+    pub(super) id_low: Field,
+    pub(super) block: Field,
+    pub(super) exact_time: Field,
+    by_id: Vec<Option<(Field, Search)>>,
+}
+
+/// The one layout there is.
+pub(super) static LAYOUT: LazyLock<Layout> = LazyLock::new(Layout::new);
+
+impl Layout {
+    fn new() -> Self {
+        let mut builder = Schema::builder();
+        let column = || NumericOptions::default().set_fast();
+        let term = || BytesOptions::default().set_indexed();
+        let record = builder.add_bytes_field(RECORD, BytesOptions::default().set_stored());
+        let id_high = builder.add_u64_field(ID_HIGH, column());
+        let id_low = builder.add_u64_field(ID_LOW, column());
+        let block = builder.add_bytes_field(BLOCK, term());
+        let exact_time = builder.add_bytes_field(EXACT_TIME, term());
+        let by_id = FieldId::ALL
+            .iter()
+            .map(|id| search_of(*id).map(|search| (add(&mut builder, *id, search), search)))
+            .collect();
+        Self { schema: builder.build(), record, id_high, id_low, block, exact_time, by_id }
+    }
+
+    /// The field and how it can be searched; `None` when it is only kept.
+    pub(super) fn field(&self, id: FieldId) -> Option<(Field, Search)> {
+        self.by_id[id as usize]
+    }
+}
+
+fn add(builder: &mut SchemaBuilder, id: FieldId, search: Search) -> Field {
+    let name = id.field().name;
+    match search {
+        Search::Text => {
+            let indexing = TextFieldIndexing::default()
+                .set_tokenizer("raw")
+                .set_fieldnorms(false)
+                .set_index_option(IndexRecordOption::Basic);
+            builder.add_text_field(name, TextOptions::default().set_indexing_options(indexing))
+        }
+        Search::Ip => builder.add_ip_addr_field(name, IpAddrOptions::default().set_indexed()),
+        Search::Number => builder.add_i64_field(name, NumericOptions::default().set_indexed()),
+        Search::Column => builder.add_i64_field(name, NumericOptions::default().set_fast()),
+        Search::Flag => builder.add_bool_field(name, NumericOptions::default().set_indexed()),
+        Search::Capture => {
+            builder.add_bytes_field(name, BytesOptions::default().set_indexed().set_fast())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fields::FIELDS;
+
+    #[test]
+    fn every_field_that_can_be_searched_is_in_the_index() {
+        for (id, field) in FieldId::ALL.iter().zip(FIELDS) {
+            let entry = LAYOUT.schema.get_field(field.name).ok();
+            assert_eq!(entry.is_some(), field.indexed, "{}", field.name);
+            assert_eq!(LAYOUT.field(*id).map(|(field, _)| field), entry, "{}", field.name);
+            if let Some(entry) = entry {
+                let entry = LAYOUT.schema.get_field_entry(entry);
+                assert!(entry.is_indexed() || entry.is_fast(), "{}", field.name);
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_record_is_stored() {
+        let stored = LAYOUT.schema.fields().filter(|(_, entry)| entry.is_stored());
+        assert_eq!(stored.map(|(_, entry)| entry.name()).collect::<Vec<_>>(), [RECORD]);
+    }
+}

@@ -1,0 +1,315 @@
+//! The packets that a query selects, in its order: page after page of the smallest keys that
+//! are left, so that memory is bounded whatever the number of packets.
+//!
+//! What the query selects is kept as one bit for each document of a segment. A page is found by
+//! looking at the columns of what is left; segments whose first key lies behind the page are
+//! not looked at. Since captures arrive in about the order of time, that is most of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tantivy::columnar::ColumnValues;
+use tantivy::query::{EnableScoring, Query as IndexQuery, Weight};
+use tantivy::{DocId, Searcher, SegmentReader};
+
+use crate::query::Order;
+use crate::store::embedded::schema::{ID_HIGH, ID_LOW};
+use crate::store::fields::FieldId;
+
+/// Keys of a page: 5 MiB, and twice that while a page is being found.
+const KEYS_PER_PAGE: usize = 128 * 1024;
+
+/// Where a packet stands in the order, and in the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    /// Time, or the rank of the capture.
+    first: i64,
+    frame: i64,
+    pub(super) id_high: u64,
+    pub(super) id_low: u64,
+    pub(super) segment: u32,
+    pub(super) document: DocId,
+}
+
+/// A lower bound of keys.
+type Bound = (i64, i64);
+
+/// The packets of a query that have not been handed out yet.
+pub(super) struct Hits {
+    searcher: Searcher,
+    weight: Box<dyn Weight>,
+    segments: Vec<SegmentHits>,
+}
+
+struct SegmentHits {
+    columns: KeyColumns,
+    /// What is left; found out when it is first needed.
+    left: Option<Left>,
+    /// No key that is left is smaller.
+    bound: Bound,
+}
+
+/// One bit for each document.
+struct Left {
+    words: Vec<u64>,
+    documents: usize,
+}
+
+struct KeyColumns {
+    first: FirstColumn,
+    frame: Arc<dyn ColumnValues<i64>>,
+    id_high: Arc<dyn ColumnValues<u64>>,
+    id_low: Arc<dyn ColumnValues<u64>>,
+}
+
+enum FirstColumn {
+    Time(Arc<dyn ColumnValues<i64>>),
+    /// Number of the capture in the segment, and the rank of each among those of all segments.
+    Capture(Arc<dyn ColumnValues<u64>>, Vec<i64>),
+    /// A segment without documents.
+    None,
+}
+
+impl Hits {
+    /// What `query` selects in `searcher`.
+    pub(super) fn new(
+        searcher: Searcher,
+        query: &dyn IndexQuery,
+        order: Order,
+    ) -> tantivy::Result<Self> {
+        let weight = query.weight(EnableScoring::disabled_from_searcher(&searcher))?;
+        let firsts = match order {
+            Order::Time => by_time(&searcher)?,
+            Order::Frame => by_capture(&searcher)?,
+        };
+        let segments = searcher
+            .segment_readers()
+            .iter()
+            .zip(firsts)
+            .map(|(segment, first)| SegmentHits::new(segment, first))
+            .collect::<tantivy::Result<_>>()?;
+        Ok(Self { searcher, weight, segments })
+    }
+
+    /// The next keys in order; none at the end.
+    pub(super) fn next_page(&mut self) -> tantivy::Result<Vec<Key>> {
+        let mut page = Page::new(self.segments.len());
+        let mut by_bound: Vec<usize> = (0..self.segments.len()).collect();
+        by_bound.retain(|number| !self.segments[*number].is_empty());
+        by_bound.sort_unstable_by_key(|number| self.segments[*number].bound);
+        let mut looked_at = Vec::new();
+        for number in by_bound {
+            if page.is_behind(self.segments[number].bound) {
+                break;
+            }
+            let reader = &self.searcher.segment_readers()[number];
+            self.segments[number].offer(number, reader, self.weight.as_ref(), &mut page)?;
+            looked_at.push(number);
+        }
+        let (keys, bounds) = page.finish();
+        for number in looked_at {
+            self.segments[number].bound = bounds[number];
+        }
+        for key in &keys {
+            self.segments[key.segment as usize].hand_out(key.document);
+        }
+        Ok(keys)
+    }
+}
+
+impl SegmentHits {
+    fn new(segment: &SegmentReader, first: FirstColumn) -> tantivy::Result<Self> {
+        let columns = segment.fast_fields();
+        let frame = columns.column_first_or_default(FieldId::EventSequence.field().name)?;
+        let id_high = columns.column_first_or_default(ID_HIGH)?;
+        let id_low = columns.column_first_or_default(ID_LOW)?;
+        let bound = match &first {
+            FirstColumn::Time(times) => (times.min_value(), i64::MIN),
+            FirstColumn::Capture(..) | FirstColumn::None => (i64::MIN, i64::MIN),
+        };
+        let columns = KeyColumns { first, frame, id_high, id_low };
+        Ok(Self { columns, left: None, bound })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.left.as_ref().is_some_and(|left| left.documents == 0)
+    }
+
+    /// Offers all that is left to a page.
+    fn offer(
+        &mut self,
+        number: usize,
+        segment: &SegmentReader,
+        weight: &dyn Weight,
+        page: &mut Page,
+    ) -> tantivy::Result<()> {
+        let left = match &mut self.left {
+            Some(left) => left,
+            none => none.insert(Left::of(weight, segment)?),
+        };
+        let columns = &self.columns;
+        left.for_each(|document| {
+            page.offer(number, columns.bound(document), || columns.key(number, document));
+        });
+        Ok(())
+    }
+
+    fn hand_out(&mut self, document: DocId) {
+        if let Some(left) = &mut self.left {
+            left.remove(document);
+        }
+    }
+}
+
+impl KeyColumns {
+    fn bound(&self, document: DocId) -> Bound {
+        let first = match &self.first {
+            FirstColumn::Time(times) => times.get_val(document),
+            FirstColumn::Capture(numbers, ranks) => {
+                let number = usize::try_from(numbers.get_val(document)).unwrap_or(usize::MAX);
+                ranks.get(number).copied().unwrap_or(i64::MAX)
+            }
+            FirstColumn::None => i64::MAX,
+        };
+        (first, self.frame.get_val(document))
+    }
+
+    fn key(&self, segment: usize, document: DocId) -> Key {
+        let (first, frame) = self.bound(document);
+        Key {
+            first,
+            frame,
+            id_high: self.id_high.get_val(document),
+            id_low: self.id_low.get_val(document),
+            // Tantivy numbers segments with 32 bits.
+            segment: u32::try_from(segment).unwrap_or(u32::MAX),
+            document,
+        }
+    }
+}
+
+fn by_time(searcher: &Searcher) -> tantivy::Result<Vec<FirstColumn>> {
+    let name = FieldId::Timestamp.field().name;
+    let times = |segment: &SegmentReader| {
+        segment.fast_fields().column_first_or_default::<i64>(name).map(FirstColumn::Time)
+    };
+    searcher.segment_readers().iter().map(times).collect()
+}
+
+/// Numbers captures by their fingerprints across all segments.
+fn by_capture(searcher: &Searcher) -> tantivy::Result<Vec<FirstColumn>> {
+    let name = FieldId::PacketCapture.field().name;
+    let mut segments = Vec::new();
+    for segment in searcher.segment_readers() {
+        let mut captures: Vec<Vec<u8>> = Vec::new();
+        let Some(column) = segment.fast_fields().bytes(name)? else {
+            segments.push((None, captures));
+            continue;
+        };
+        let mut terms = column.dictionary().stream()?;
+        while terms.advance() {
+            captures.push(terms.key().to_vec());
+        }
+        let numbers = column.ords().clone().first_or_default_col(0);
+        segments.push((Some(numbers), captures));
+    }
+    let all: BTreeSet<Vec<u8>> =
+        segments.iter().flat_map(|(_, captures)| captures.iter().cloned()).collect();
+    let all: Vec<Vec<u8>> = all.into_iter().collect();
+    let rank = |capture: &Vec<u8>| {
+        all.binary_search(capture).ok().and_then(|rank| i64::try_from(rank).ok())
+    };
+    let column = |(numbers, captures): (Option<Arc<dyn ColumnValues<u64>>>, Vec<Vec<u8>>)| {
+        let ranks = captures.iter().map(|capture| rank(capture).unwrap_or(i64::MAX)).collect();
+        match numbers {
+            Some(numbers) => FirstColumn::Capture(numbers, ranks),
+            None => FirstColumn::None,
+        }
+    };
+    Ok(segments.into_iter().map(column).collect())
+}
+
+impl Left {
+    /// The living documents that a query selects.
+    fn of(weight: &dyn Weight, segment: &SegmentReader) -> tantivy::Result<Self> {
+        let mut words = vec![0_u64; segment.max_doc().div_ceil(64) as usize];
+        let alive = segment.alive_bitset();
+        let mut documents = 0;
+        weight.for_each_no_score(segment, &mut |selected| {
+            for document in selected {
+                if alive.is_none_or(|alive| alive.is_alive(*document)) {
+                    words[(document / 64) as usize] |= 1 << (document % 64);
+                    documents += 1;
+                }
+            }
+        })?;
+        Ok(Self { words, documents })
+    }
+
+    fn for_each(&self, mut action: impl FnMut(DocId)) {
+        for (number, word) in (0..).zip(&self.words) {
+            let mut word = *word;
+            while word != 0 {
+                action(number * 64 + word.trailing_zeros());
+                word &= word - 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, document: DocId) {
+        self.words[(document / 64) as usize] &= !(1 << (document % 64));
+        self.documents -= 1;
+    }
+}
+
+/// The smallest of the keys that are offered.
+struct Page {
+    keys: Vec<Key>,
+    /// Larger keys do not belong to the page any more.
+    limit: Option<Bound>,
+    /// For each segment the smallest of what was offered and not taken.
+    refused: Vec<Bound>,
+}
+
+impl Page {
+    fn new(segments: usize) -> Self {
+        Self { keys: Vec::new(), limit: None, refused: vec![(i64::MAX, i64::MAX); segments] }
+    }
+
+    /// Whether everything from this bound on is too large.
+    fn is_behind(&self, bound: Bound) -> bool {
+        self.limit.is_some_and(|limit| bound > limit)
+    }
+
+    fn offer(&mut self, segment: usize, bound: Bound, key: impl FnOnce() -> Key) {
+        if self.is_behind(bound) {
+            self.refused[segment] = self.refused[segment].min(bound);
+            return;
+        }
+        self.keys.push(key());
+        if self.keys.len() >= 2 * KEYS_PER_PAGE {
+            self.cut();
+        }
+    }
+
+    /// Keeps as many of the smallest as belong to a page.
+    fn cut(&mut self) {
+        if self.keys.len() <= KEYS_PER_PAGE {
+            return;
+        }
+        let (_, last, refused) = self.keys.select_nth_unstable(KEYS_PER_PAGE - 1);
+        self.limit = Some((last.first, last.frame));
+        for key in refused {
+            let smallest = &mut self.refused[key.segment as usize];
+            *smallest = (*smallest).min((key.first, key.frame));
+        }
+        self.keys.truncate(KEYS_PER_PAGE);
+    }
+
+    /// The keys in order, and for each segment the bound of what was refused.
+    fn finish(mut self) -> (Vec<Key>, Vec<Bound>) {
+        self.cut();
+        self.keys.sort_unstable();
+        (self.keys, self.refused)
+    }
+}

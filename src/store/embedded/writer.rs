@@ -1,0 +1,425 @@
+//! The one writer of a store: append, commit, prune.
+
+use std::mem;
+use std::sync::Arc;
+
+use tantivy::collector::Count;
+use tantivy::index::SegmentId;
+use tantivy::indexer::{IndexWriterOptions, UserOperation};
+use tantivy::query::{AllQuery, Query as IndexQuery};
+use tantivy::{Index, IndexWriter, TantivyError};
+
+use crate::packet::PacketRecord;
+use crate::store::embedded::directory::{Faults, StoreDirectory};
+use crate::store::embedded::document::PacketDocument;
+use crate::store::embedded::error::{index_error, io_error};
+use crate::store::embedded::folder::{Contents, Folder};
+use crate::store::embedded::known::KnownIds;
+use crate::store::embedded::lock::{Queue, WriterLock};
+use crate::store::embedded::merge::TieredMerges;
+use crate::store::embedded::query::before;
+use crate::store::embedded::room::Rooms;
+use crate::store::{
+    AppendOutcome, PruneReport, PruneScope, StoreError, StoreErrorKind, StoreResult,
+};
+
+/// What is not committed after so many packets or bytes is committed unasked, which bounds the
+/// memory for their ids and the work that is lost when the disk fails.
+const PACKETS_PER_COMMIT: u64 = 500_000;
+/// See [`PACKETS_PER_COMMIT`].
+const BYTES_PER_COMMIT: u64 = 128 << 20;
+/// Memory of tantivy's indexing thread; it writes a segment when this is full.
+const INDEXING_MEMORY: usize = 64 << 20;
+/// Memory of documents that wait for the indexing thread.
+const QUEUE_BYTES: usize = 16 << 20;
+/// Documents and bytes that are handed over at once; one by one costs a lock each.
+const DOCUMENTS_PER_CHUNK: usize = 64;
+/// See [`DOCUMENTS_PER_CHUNK`].
+const BYTES_PER_CHUNK: usize = 256 << 10;
+/// Disk space that must be free, beside that for what is not committed yet: what is indexed
+/// beside the packets, and the lists of segments.
+const SPARE_SPACE: u64 = 16 << 20;
+/// With more segments than this, a commit waits for merges to end. Only programs that end soon
+/// after each commit, so that their merges never do, get so far.
+const SEGMENTS_BEFORE_WAIT: usize = 48;
+
+/// The writer, open or not.
+#[derive(Debug)]
+pub(super) struct Writer {
+    folder: Folder,
+    session: Option<Session>,
+    /// Counts what was done, so that idleness can be seen.
+    activity: u64,
+}
+
+/// The time between getting the writer lock and giving it back.
+struct Session {
+    folder: Folder,
+    index: Index,
+    /// Absent while merges are waited for.
+    writer: Option<IndexWriter<PacketDocument>>,
+    faults: Arc<Faults>,
+    known: KnownIds,
+    rooms: Arc<Rooms>,
+    pending: Pending,
+    /// Last, so that it is given back when all else has been closed.
+    lock: WriterLock,
+}
+
+/// What was appended since the last commit.
+#[derive(Debug, Default, Clone, Copy)]
+struct Pending {
+    packets: u64,
+    bytes: u64,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("pending", &self.pending).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    pub(super) fn new(folder: Folder) -> Self {
+        Self { folder, session: None, activity: 0 }
+    }
+
+    /// Whether this process holds the writer lock.
+    pub(super) fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn faults(&self) -> Option<&Faults> {
+        self.session.as_ref().map(|session| &*session.faults)
+    }
+
+    /// Changes with everything that is done.
+    pub(super) fn activity(&self) -> u64 {
+        self.activity
+    }
+
+    /// Opens the store for writing and makes it if need be; `false` when it is another
+    /// process's turn.
+    pub(super) fn try_open(&mut self, queue: &mut Queue) -> StoreResult<bool> {
+        if self.session.is_some() {
+            return Ok(true);
+        }
+        if self.folder.contents()? == Contents::Missing {
+            self.folder.create()?;
+        }
+        let lock = queue
+            .try_lock(self.folder.path())
+            .map_err(|error| io_error(self.folder.operation("lock"), &error))?;
+        let Some(lock) = lock else { return Ok(false) };
+        self.session = Some(Session::open(self.folder.clone(), lock)?);
+        Ok(true)
+    }
+
+    /// Appends a batch; see [`crate::store::PacketStore::append`].
+    pub(super) fn append(&mut self, batch: &[PacketRecord]) -> StoreResult<AppendOutcome> {
+        let operation = self.folder.operation("append to");
+        self.with_session(&operation, |session| session.append(batch))
+    }
+
+    /// Commits what was appended.
+    pub(super) fn flush(&mut self) -> StoreResult<()> {
+        if self.session.is_none() {
+            return Ok(());
+        }
+        let operation = self.folder.operation("commit to");
+        self.with_session(&operation, Session::commit)?;
+        self.give_way()
+    }
+
+    /// Removes packets; see [`crate::store::PacketStore::prune`].
+    pub(super) fn prune(&mut self, scope: PruneScope) -> StoreResult<PruneReport> {
+        let operation = self.folder.operation("prune");
+        let report = self.with_session(&operation, |session| session.prune(scope))?;
+        self.give_way()?;
+        Ok(report)
+    }
+
+    /// Removes the store.
+    pub(super) fn destroy(&mut self) -> StoreResult<()> {
+        let Some(session) = self.session.take() else { return Ok(()) };
+        let Session { folder, writer, lock, .. } = session;
+        drop(writer);
+        folder.remove_store()?;
+        drop(lock);
+        Ok(())
+    }
+
+    /// Gives the lock back when nothing waits to be committed.
+    pub(super) fn close_if_idle(&mut self) -> StoreResult<()> {
+        match self.session.take() {
+            Some(session) if session.pending.packets == 0 => session.close(),
+            session => {
+                self.session = session;
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the lock to the process that waits for it.
+    fn give_way(&mut self) -> StoreResult<()> {
+        let Some(session) = &self.session else { return Ok(()) };
+        let awaited = session.lock.is_awaited();
+        if awaited.map_err(|error| io_error(self.folder.operation("lock"), &error))? {
+            self.session = None;
+        }
+        Ok(())
+    }
+
+    /// Does something with the open session; after an error of the index, what was not
+    /// committed is lost and the next call begins anew from the last commit.
+    fn with_session<T>(
+        &mut self,
+        operation: &str,
+        action: impl FnOnce(&mut Session) -> Result<T, Failure>,
+    ) -> StoreResult<T> {
+        self.activity += 1;
+        let Some(session) = &mut self.session else {
+            let reason = "the store is not open for writing";
+            return Err(StoreError::new(StoreErrorKind::Locked, operation, reason));
+        };
+        let before = session.pending.packets;
+        let failure = match action(session) {
+            Ok(result) => return Ok(result),
+            Err(Failure::Refused(error)) => return Err(error),
+            Err(Failure::Broken(error)) => error,
+        };
+        let mut error = index_error(operation, &failure);
+        if error.kind == StoreErrorKind::Other {
+            // "A thread died" is explained by what it last met.
+            error = session.faults.first(operation).unwrap_or(error);
+        }
+        self.session = None;
+        Err(if before > 0 { lost(error, before) } else { error })
+    }
+}
+
+/// The same call cannot succeed later, since what was appended before it is gone: so the error
+/// must not look as if it could.
+fn lost(error: StoreError, packets: u64) -> StoreError {
+    let reason = format!(
+        "{}; {packets} packets that were not flushed yet have to be stored again",
+        error.reason
+    );
+    StoreError::new(StoreErrorKind::Io, error.operation, reason)
+}
+
+/// How something can fail in a session.
+enum Failure {
+    /// Nothing has happened.
+    Refused(StoreError),
+    /// The writer cannot go on.
+    Broken(TantivyError),
+}
+
+impl From<TantivyError> for Failure {
+    fn from(error: TantivyError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl Session {
+    fn open(folder: Folder, lock: WriterLock) -> StoreResult<Self> {
+        let directory = StoreDirectory::open(folder.path())?;
+        let faults = directory.faults();
+        let index = folder.open_or_create(directory)?;
+        folder.remove_leftovers(&index)?;
+        let writer = index_writer(&index)
+            .map_err(|error| index_error(folder.operation("open for writing"), &error))?;
+        let known = KnownIds::new(folder.snapshot_of(&index)?);
+        let rooms = Rooms::new(QUEUE_BYTES);
+        Ok(Self {
+            folder,
+            index,
+            writer: Some(writer),
+            faults,
+            known,
+            rooms,
+            pending: Pending::default(),
+            lock,
+        })
+    }
+
+    fn append(&mut self, batch: &[PacketRecord]) -> Result<AppendOutcome, Failure> {
+        self.check_space(batch)?;
+        let mut outcome = AppendOutcome::default();
+        let mut chunk = Chunk::default();
+        for record in batch {
+            if !self.known.insert(&record.stored)? {
+                outcome.duplicates += 1;
+                continue;
+            }
+            let document = PacketDocument::new(record)
+                .map_err(|error| TantivyError::InternalError(error.to_string()))?;
+            outcome.stored += 1;
+            self.pending.packets += 1;
+            self.pending.bytes += record.stored.packet.data.len() as u64;
+            chunk.push(document);
+            if chunk.is_full() {
+                self.send(mem::take(&mut chunk))?;
+            }
+            if self.pending.is_large() {
+                self.send(mem::take(&mut chunk))?;
+                self.commit()?;
+            }
+        }
+        self.send(chunk)?;
+        Ok(outcome)
+    }
+
+    /// Refuses a batch that would not fit on the disk while nothing has happened yet, so that
+    /// the caller can wait for room without losing what it appended before.
+    fn check_space(&self, batch: &[PacketRecord]) -> StoreResult<()> {
+        let operation = || self.folder.operation("append to");
+        let free = fs4::available_space(self.folder.path())
+            .map_err(|error| io_error(operation(), &error))?;
+        let captured = batch.iter().map(|record| record.stored.packet.data.len() as u64);
+        let needed = SPARE_SPACE + self.pending.bytes + captured.sum::<u64>();
+        if free < needed {
+            let reason = format!("{free} bytes are free on the disk, {needed} are needed");
+            return Err(StoreError::new(StoreErrorKind::Full, operation(), reason));
+        }
+        Ok(())
+    }
+
+    fn writer(&mut self) -> tantivy::Result<&mut IndexWriter<PacketDocument>> {
+        match &mut self.writer {
+            Some(writer) => Ok(writer),
+            none => Ok(none.insert(index_writer(&self.index)?)),
+        }
+    }
+
+    fn send(&mut self, mut chunk: Chunk) -> tantivy::Result<()> {
+        if chunk.documents.is_empty() {
+            return Ok(());
+        }
+        let room = self.rooms.take(chunk.bytes);
+        for document in &mut chunk.documents {
+            document.occupy(room.clone());
+        }
+        self.writer()?.run(chunk.documents.into_iter().map(UserOperation::Add)).map(|_| ())
+    }
+
+    fn commit(&mut self) -> Result<(), Failure> {
+        if self.pending.packets == 0 {
+            return Ok(());
+        }
+        self.writer()?.commit()?;
+        self.pending = Pending::default();
+        self.refresh()?;
+        if self.known.committed().segment_readers().len() > SEGMENTS_BEFORE_WAIT {
+            self.wait_for_merges()?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the last commit.
+    fn refresh(&mut self) -> StoreResult<()> {
+        self.known = KnownIds::new(self.folder.snapshot_of(&self.index)?);
+        Ok(())
+    }
+
+    /// Nothing may wait to be committed.
+    fn wait_for_merges(&mut self) -> Result<(), Failure> {
+        // Tantivy waits only when a writer ends.
+        if let Some(writer) = self.writer.take() {
+            writer.wait_merging_threads()?;
+        }
+        Ok(self.refresh()?)
+    }
+
+    fn prune(&mut self, scope: PruneScope) -> Result<PruneReport, Failure> {
+        self.commit()?;
+        let condition: Box<dyn IndexQuery> = match scope {
+            PruneScope::All => Box::new(AllQuery),
+            PruneScope::Before(time) => before(time),
+        };
+        let packets = self.known.committed().search(&condition, &Count)? as u64;
+        if packets > 0 {
+            self.writer()?.delete_query(condition)?;
+            self.writer()?.commit()?;
+            self.give_space_back()?;
+        }
+        Ok(PruneReport { packets: Some(packets), partitions: Vec::new() })
+    }
+
+    /// Writes segments anew that hold removed packets.
+    fn give_space_back(&mut self) -> Result<(), Failure> {
+        self.wait_for_merges()?;
+        let segments = self.index.searchable_segment_metas()?;
+        let with_removed: Vec<SegmentId> = segments
+            .iter()
+            .filter(|segment| segment.num_deleted_docs() > 0)
+            .map(tantivy::SegmentMeta::id)
+            .collect();
+        drop(segments);
+        for segment in with_removed {
+            self.writer()?.merge(&[segment]).wait()?;
+        }
+        self.refresh()?;
+        self.writer()?.garbage_collect_files().wait()?;
+        Ok(())
+    }
+
+    /// Lets merges end, and gives the lock back.
+    fn close(self) -> StoreResult<()> {
+        let Self { folder, writer, known, lock, .. } = self;
+        // A snapshot keeps the files of merged segments.
+        drop(known);
+        if let Some(writer) = writer {
+            writer
+                .wait_merging_threads()
+                .map_err(|error| index_error(folder.operation("close"), &error))?;
+        }
+        drop(lock);
+        Ok(())
+    }
+}
+
+fn index_writer(index: &Index) -> tantivy::Result<IndexWriter<PacketDocument>> {
+    // One thread each: they keep the packets in order, and the decoding of packets needs the
+    // other cores more.
+    let options = IndexWriterOptions::builder()
+        .num_worker_threads(1)
+        .memory_budget_per_thread(INDEXING_MEMORY)
+        .num_merge_threads(1)
+        .build();
+    let writer = index.writer_with_options(options)?;
+    writer.set_merge_policy(Box::new(TieredMerges));
+    Ok(writer)
+}
+
+/// Documents on their way to the indexing thread.
+#[derive(Debug, Default)]
+struct Chunk {
+    documents: Vec<PacketDocument>,
+    bytes: usize,
+}
+
+impl Chunk {
+    fn push(&mut self, document: PacketDocument) {
+        self.bytes += document.size();
+        self.documents.push(document);
+    }
+
+    fn is_full(&self) -> bool {
+        self.documents.len() >= DOCUMENTS_PER_CHUNK || self.bytes >= BYTES_PER_CHUNK
+    }
+}
+
+impl Pending {
+    fn is_large(self) -> bool {
+        self.packets >= PACKETS_PER_COMMIT || self.bytes >= BYTES_PER_COMMIT
+    }
+}
