@@ -9,7 +9,7 @@
 //! | `setup`, `template`, `keys`, `probe` | template, API keys, and whether they may what they should |
 //! | `bulk`, `write` | packets → bulk requests, and their answers packet by packet |
 //! | `dsl`, `search`, `page`, `document` | query → pages of documents → packets |
-//! | `prune`, `status` | what goes, what is there |
+//! | `prune`, `status`, `survey` | what goes, what is there, of what kinds |
 
 mod answer;
 mod archive;
@@ -25,6 +25,7 @@ mod prune;
 mod search;
 mod setup;
 mod status;
+mod survey;
 mod template;
 mod write;
 
@@ -41,7 +42,7 @@ use crate::packet::{PacketRecord, StoredPacket};
 use crate::query::Query;
 use crate::store::{
     Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, StoreResult, StoreStatus, StoreUrl,
+    SetupReport, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 
 /// `http://HOST:9200`
@@ -96,6 +97,10 @@ impl PacketStore for ElasticsearchStore {
 
     fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
         search::fetch(self.client.clone(), self.archive.name.clone(), query)
+    }
+
+    async fn survey(&self, query: &Query) -> StoreResult<Survey> {
+        survey::survey(&self.client, &self.archive, query).await
     }
 
     fn explain(&self, query: &Query) -> String {
