@@ -120,12 +120,13 @@ impl Writer {
     /// Makes everything safe that has been appended, and reports the files that are complete.
     async fn flush(&mut self) -> StoreResult<()> {
         // Taken before the flush: what is appended meanwhile waits for the next one.
-        let complete: Vec<u64> = self
+        let mut complete: Vec<u64> = self
             .open
             .iter()
             .filter(|(_, file)| file.ended.is_some() && file.appends == 0)
             .map(|(number, _)| *number)
             .collect();
+        complete.sort_unstable();
         self.unsafe_since = None;
         self.store.flush().await?;
         for file in complete.iter().filter_map(|number| self.open.remove(number)) {
