@@ -1,0 +1,13 @@
+//! The Elasticsearch store on a real server: `tests/server/elasticsearch start DIR`, load
+//! `DIR/env`, then `cargo test --features es-tests --test es`. Without a server they fail.
+
+#![expect(clippy::expect_used, reason = "tests fail by panicking")]
+
+mod support;
+
+use pcap_archiver::testing::conformance;
+
+#[tokio::test]
+async fn the_store_conforms() {
+    conformance(&support::Archives).await;
+}
