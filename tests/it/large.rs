@@ -1,11 +1,9 @@
 //! A hundred thousand packets in bounded memory.
 
 use std::fs;
-use std::process::{Child, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::Stdio;
 
-use crate::support::{Sandbox, many, oracle};
+use crate::support::{Sandbox, many, oracle, peak};
 
 /// What the archiver may use at most.
 const MEMORY_KIB: u64 = 300 << 10;
@@ -27,23 +25,4 @@ fn a_hundred_thousand_packets_go_in_and_out_in_bounded_memory() {
     assert!(original[24..] == copy[24..], "the same packets in the same order");
     let out = sandbox.path("out.pcap").display().to_string();
     oracle("tcpdump", &["-r", &out, "-w", "/dev/null"]);
-}
-
-/// Waits for a child and returns the most memory it had resident, in KiB.
-fn peak(mut child: Child) -> u64 {
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    let ended = loop {
-        let lines = fs::read_to_string(&status).unwrap_or_default();
-        let high = lines.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let high = high.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-        peak = peak.max(high.unwrap_or(0));
-        if let Some(ended) = child.try_wait().unwrap() {
-            break ended;
-        }
-        thread::sleep(Duration::from_millis(5));
-    };
-    assert!(ended.success());
-    assert!(peak > 0, "the memory could be read");
-    peak
 }

@@ -5,7 +5,9 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use pcap_archiver::capture::CaptureReader;
 use pcap_archiver::packet::CapturedPacket;
@@ -209,4 +211,23 @@ pub fn tcpdump(file: &Path, expression: &str) -> Vec<u8> {
     let mut arguments = vec!["-r", &file, "-w", "-", "--time-stamp-precision=nano"];
     arguments.extend(expression.split_whitespace());
     oracle("tcpdump", &arguments).split_off(24)
+}
+
+/// Waits for a child and returns the most memory it had resident, in KiB.
+pub fn peak(mut child: Child) -> u64 {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let ended = loop {
+        let lines = fs::read_to_string(&status).unwrap_or_default();
+        let high = lines.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let high = high.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(high.unwrap_or(0));
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    assert!(ended.success());
+    assert!(peak > 0, "the memory could be read");
+    peak
 }
