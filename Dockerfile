@@ -13,7 +13,7 @@ RUN touch src/lib.rs src/main.rs \
 
 FROM debian:bookworm-slim
 # A volume mounted here for the first time belongs to the user of the program.
-RUN install -d -m 700 -o 1000 -g 1000 /keys /state
+RUN install -d -m 700 -o 1000 -g 1000 /keys
 COPY --from=build /build/target/release/pcap-archiver /usr/local/bin/
 USER 1000:1000
 ENTRYPOINT ["pcap-archiver"]

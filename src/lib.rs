@@ -1,12 +1,18 @@
 //! A packet archive: capture files in, packets out.
 //!
-//! The direction of use is `cli → {ingest, fetch} → store → query → packet`; see
+//! The direction of use is `cli → {ingest, fetch, verify} → store → query → packet`; see
 //! ARCHITECTURE.md for the whole picture.
 
 pub mod capture;
+pub mod cli;
 pub mod decode;
+pub mod fetch;
+pub mod ingest;
+pub mod logging;
 pub mod packet;
 pub mod query;
+pub mod shutdown;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod verify;

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use etherparse::{ArpPacketSlice, Ipv6ExtensionSlice, LaxIpv4Slice, LaxIpv6Slice};
+use etherparse::{ArpPacketSlice, Ipv6HeaderSlice, LaxIpv4Slice};
 
-use crate::decode::{Outcome, stop, transport};
+use crate::decode::{Outcome, extensions, stop, transport};
 use crate::packet::{Fragment, Layers, NetworkKind, NetworkLayer};
 
 const IPV4: u16 = 0x0800;
@@ -87,42 +87,32 @@ fn ipv4_addresses(data: &[u8]) -> Option<NetworkLayer> {
 
 pub(super) fn ipv6(data: &[u8], layers: &mut Layers) -> Outcome {
     layers.names.push("ipv6");
-    let (slice, stopped) = LaxIpv6Slice::from_slice(data).map_err(|error| stop("ipv6", error))?;
-    let header = slice.header();
-    let mut fragment = None;
-    for extension in slice.extensions().clone() {
-        layers.names.push(extension_name(&extension));
-        if let Ipv6ExtensionSlice::Fragment(extension) = extension {
-            fragment = Some(Fragment {
-                offset: u32::from(extension.fragment_offset().value()) * 8,
-                more: extension.more_fragments(),
-                next_header: extension.next_header().0,
-            });
-        }
-    }
-    let payload = slice.payload();
+    let header = Ipv6HeaderSlice::from_slice(data).map_err(|error| stop("ipv6", error))?;
+    let rest = data.get(header.slice().len()..).unwrap_or_default();
+    let next_header = header.next_header().0;
+    let mut chain = extensions::walk(next_header, bounded(rest, header.payload_length()));
+    layers.names.append(&mut chain.names);
     layers.networks.push(NetworkLayer {
         kind: NetworkKind::Ipv6,
         source: header.source_addr().into(),
         destination: header.destination_addr().into(),
-        next_header: header.next_header().0,
-        protocol: payload.ip_number.0,
-        fragment,
+        next_header,
+        protocol: chain.protocol,
+        fragment: chain.fragment,
         transport: None,
     });
-    if let Some((error, _)) = stopped {
-        return Err(stop("ipv6", error));
+    match chain.stop {
+        Some(stop) => Err(stop),
+        None => carried(chain.protocol, chain.payload, chain.fragment, layers),
     }
-    carried(payload.ip_number.0, payload.payload, fragment, layers)
 }
 
-fn extension_name(extension: &Ipv6ExtensionSlice<'_>) -> &'static str {
-    match extension {
-        Ipv6ExtensionSlice::HopByHop(_) => "ipv6.hopopts",
-        Ipv6ExtensionSlice::Routing(_) => "ipv6.routing",
-        Ipv6ExtensionSlice::Fragment(_) => "ipv6.fragment",
-        Ipv6ExtensionSlice::DestinationOptions(_) => "ipv6.dstopts",
-        Ipv6ExtensionSlice::Authentication(_) => "ah",
+/// Without what a link layer adds to short packets. A length of 0 is that of a jumbogram, or of
+/// a packet that the network card had still to cut up: all that was captured.
+fn bounded(rest: &[u8], payload_length: u16) -> &[u8] {
+    match payload_length {
+        0 => rest,
+        length => rest.get(..usize::from(length)).unwrap_or(rest),
     }
 }
 

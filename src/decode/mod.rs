@@ -4,6 +4,7 @@
 //! is named in [`Layers::stop`], and the layers before it are kept.
 
 mod application;
+mod extensions;
 mod internet;
 mod link;
 mod transport;

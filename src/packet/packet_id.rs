@@ -58,29 +58,42 @@ fn truncated(hasher: &blake3::Hasher) -> [u8; 16] {
     id
 }
 
-/// Text form of 128 bits: URL-safe base64 without padding, 22 characters. Elasticsearch keeps
-/// an `_id` of this form as 16 bytes.
-macro_rules! base64_text {
-    ($type:ty) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
-            }
-        }
-
-        impl $type {
-            /// Reads the text form; `None` when it is something else.
-            #[must_use]
-            pub fn parse(text: &str) -> Option<Self> {
-                let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-                Some(Self(bytes.try_into().ok()?))
-            }
-        }
-    };
+/// 32 hexadecimal digits: texts sort as the bytes do, so stores that sort by text agree with
+/// those that sort by bytes.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
 }
 
-base64_text!(Fingerprint);
-base64_text!(PacketId);
+impl Fingerprint {
+    /// Reads the text form; `None` when it is something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 32 || !text.bytes().all(is_digit) {
+            return None;
+        }
+        Some(Self(u128::from_str_radix(text, 16).ok()?.to_be_bytes()))
+    }
+}
+
+/// URL-safe base64 without padding, 22 characters. Elasticsearch keeps an `_id` of this form as
+/// 16 bytes.
+impl fmt::Display for PacketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl PacketId {
+    /// Reads the text form; `None` when it is something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        Some(Self(bytes.try_into().ok()?))
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -114,6 +127,19 @@ mod tests {
         assert_eq!(id.to_string().len(), 22);
         assert_eq!(PacketId::parse(&id.to_string()), Some(id));
         assert_eq!(PacketId::parse("short"), None);
+    }
+
+    #[test]
+    fn fingerprints_sort_as_text() {
+        let fingerprints = [0, 1, 0x0f, 0x10, 0x9f, 0xa0, 0xff].map(|byte| Fingerprint([byte; 16]));
+        let texts = fingerprints.map(|fingerprint| fingerprint.to_string());
+        assert!(texts.is_sorted(), "{texts:?}");
+        for (fingerprint, text) in fingerprints.iter().zip(&texts) {
+            assert_eq!(Fingerprint::parse(text), Some(*fingerprint));
+        }
+        for text in ["", "+f", &"F".repeat(32), &"a".repeat(31), &format!("+{}", "a".repeat(31))] {
+            assert_eq!(Fingerprint::parse(text), None, "{text}");
+        }
     }
 
     /// The identity is the archive's memory: if it changes, everything is stored a second time.

@@ -13,7 +13,7 @@ use crate::query::{self, Order, Query};
 use crate::store::document::sequence;
 use crate::store::{
     AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport,
-    StoreResult, StoreStatus,
+    StoreResult, StoreStatus, Survey,
 };
 
 /// `memory:`
@@ -91,6 +91,15 @@ impl PacketStore for MemoryStore {
             }
         }
         stream::iter(found.into_iter().map(Ok)).boxed()
+    }
+
+    async fn survey(&self, query: &Query) -> StoreResult<Survey> {
+        let packets = self.packets();
+        let mut survey = Survey::default();
+        for record in packets.records.iter().filter(|record| query::matches(query, record)) {
+            survey.add(&record.stored.packet);
+        }
+        Ok(survey)
     }
 
     fn explain(&self, query: &Query) -> String {

@@ -13,6 +13,7 @@ pub mod pushdown;
 mod retry;
 mod url;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
-use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
+use crate::packet::{CapturedPacket, LinkType, PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use retry::{RetryPolicy, RetryStore};
@@ -51,6 +52,9 @@ pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
 
     /// Packets in the query's order; a superset of what it selects, `limit` not applied.
     fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>>;
+
+    /// What kinds of packets [`Self::fetch`] would return, without returning them.
+    async fn survey(&self, query: &Query) -> StoreResult<Survey>;
 
     /// What [`Self::fetch`] would ask the backend, for people to read.
     fn explain(&self, query: &Query) -> String;
@@ -172,6 +176,34 @@ pub enum PruneScope {
     /// What was captured before this time. A partitioned store removes only whole partitions
     /// that end before it.
     Before(Timestamp),
+}
+
+/// What a capture file must be able to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Survey {
+    /// Link types of the packets.
+    pub link_types: BTreeSet<LinkType>,
+    /// Whether one of them has a comment, or a time or length that classic pcap cannot hold.
+    pub needs_pcapng: bool,
+}
+
+/// Captured bytes that tcpdump and Wireshark accept in a pcap file of any link type.
+pub const LONGEST_IN_PCAP: u32 = 262_144;
+
+impl Survey {
+    /// Takes a packet into account.
+    pub fn add(&mut self, packet: &CapturedPacket) {
+        self.link_types.insert(packet.link_type);
+        self.needs_pcapng |= !packet.comments().is_empty()
+            || !Self::fits_pcap(packet.timestamp)
+            || packet.captured_length() > LONGEST_IN_PCAP;
+    }
+
+    /// Whether seconds since the epoch fit into the 32 bits of a pcap record header.
+    #[must_use]
+    pub fn fits_pcap(timestamp: Timestamp) -> bool {
+        u32::try_from(timestamp.parts().0).is_ok()
+    }
 }
 
 /// What a prune removed.

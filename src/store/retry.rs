@@ -13,7 +13,7 @@ use crate::packet::{PacketRecord, StoredPacket};
 use crate::query::Query;
 use crate::store::{
     AppendOutcome, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, StoreError,
-    StoreErrorKind, StoreResult, StoreStatus,
+    StoreErrorKind, StoreResult, StoreStatus, Survey,
 };
 
 /// How long to wait between tries, and when to give up.
@@ -24,8 +24,8 @@ pub struct RetryPolicy {
     /// No pause is longer.
     pub longest_pause: Duration,
     /// How long a store may stay unavailable, without one packet getting through, before the
-    /// error is handed on.
-    pub give_up_after: Duration,
+    /// error is handed on; `None` for as long as it takes.
+    pub give_up_after: Option<Duration>,
 }
 
 impl Default for RetryPolicy {
@@ -33,7 +33,7 @@ impl Default for RetryPolicy {
         Self {
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(10),
-            give_up_after: Duration::from_mins(10),
+            give_up_after: Some(Duration::from_mins(10)),
         }
     }
 }
@@ -57,12 +57,13 @@ impl RetryStore {
 struct Patience {
     policy: RetryPolicy,
     pause: Duration,
-    deadline: Instant,
+    deadline: Option<Instant>,
 }
 
 impl Patience {
     fn new(policy: RetryPolicy) -> Self {
-        Self { policy, pause: policy.first_pause, deadline: Instant::now() + policy.give_up_after }
+        let deadline = policy.give_up_after.map(|patience| Instant::now() + patience);
+        Self { policy, pause: policy.first_pause, deadline }
     }
 
     /// Something got through: the next failure starts a new count.
@@ -72,7 +73,7 @@ impl Patience {
 
     /// Waits before the next try, or hands the error on when there was enough waiting.
     async fn wait(&mut self, error: StoreError) -> StoreResult<()> {
-        if !error.is_retryable() || Instant::now() >= self.deadline {
+        if !error.is_retryable() || self.deadline.is_some_and(|end| Instant::now() >= end) {
             return Err(error);
         }
         // Half of the pause at random, so that several ingesters do not come back together.
@@ -143,6 +144,10 @@ impl PacketStore for RetryStore {
 
     fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
         self.inner.fetch(query)
+    }
+
+    async fn survey(&self, query: &Query) -> StoreResult<Survey> {
+        self.inner.survey(query).await
     }
 
     fn explain(&self, query: &Query) -> String {

@@ -148,6 +148,14 @@ async fn every_field_comes_back(fixture: &dyn Fixture) {
     for (found, expected) in found.iter().zip(&expected) {
         assert_eq!(found, expected);
     }
+
+    let survey = store.survey(&query).await.expect("survey");
+    assert_eq!(survey.link_types.len(), 303);
+    assert!(survey.needs_pcapng, "there are comments");
+    let plain = filled(fixture, &dns_capture("plain.pcap", 3)).await;
+    let survey = plain.survey(&query).await.expect("survey");
+    assert_eq!(survey.link_types, BTreeSet::from([LinkType::ETHERNET]));
+    assert!(!survey.needs_pcapng, "nothing that pcap cannot hold");
 }
 
 fn odd_packets() -> Vec<CapturedPacket> {

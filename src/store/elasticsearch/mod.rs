@@ -1,14 +1,121 @@
-//! Placeholder.
-use crate::store::{Backend, StoreError, StoreErrorKind};
-pub const HTTP: Backend = Backend {
-    scheme: "http",
-    open: |_, _| {
-        Box::pin(async { Err(StoreError::new(StoreErrorKind::Unsupported, "open", "not built")) })
-    },
+//! The archive in Elasticsearch: one document per packet, one index per day, an alias over all.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `client` | connection, certificate, credentials |
+//! | `answer` | what the server's errors mean |
+//! | `archive` | names of the parts, and what setup wrote down |
+//! | `partition` | packet time → index |
+//! | `setup`, `template`, `keys`, `probe` | template, API keys, and whether they may what they should |
+//! | `bulk`, `write` | packets → bulk requests, and their answers packet by packet |
+//! | `dsl`, `search`, `page`, `document` | query → pages of documents → packets |
+//! | `prune`, `status`, `survey` | what goes, what is there, of what kinds |
+
+mod answer;
+mod archive;
+mod bulk;
+mod client;
+mod document;
+mod dsl;
+mod keys;
+mod page;
+mod partition;
+mod probe;
+mod prune;
+mod search;
+mod setup;
+mod status;
+mod survey;
+mod template;
+mod write;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+use self::archive::Archive;
+use self::client::Client;
+use self::write::Writer;
+use crate::packet::{PacketRecord, StoredPacket};
+use crate::query::Query;
+use crate::store::{
+    Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
+    SetupReport, StoreResult, StoreStatus, StoreUrl, Survey,
 };
-pub const HTTPS: Backend = Backend {
-    scheme: "https",
-    open: |_, _| {
-        Box::pin(async { Err(StoreError::new(StoreErrorKind::Unsupported, "open", "not built")) })
-    },
-};
+
+/// `http://HOST:9200`
+pub const HTTP: Backend = Backend { scheme: "http", open };
+/// `https://HOST:9200`
+pub const HTTPS: Backend = Backend { scheme: "https", open };
+
+fn open(url: StoreUrl, access: Access) -> BoxFuture<'static, StoreResult<Arc<dyn PacketStore>>> {
+    Box::pin(async move {
+        let store = ElasticsearchStore::open(&url, &access).await?;
+        Ok(Arc::new(store) as Arc<dyn PacketStore>)
+    })
+}
+
+/// An archive on an Elasticsearch server, used with one caller's credentials.
+#[derive(Debug)]
+pub struct ElasticsearchStore {
+    client: Client,
+    archive: Archive,
+    writer: Writer,
+}
+
+impl ElasticsearchStore {
+    /// Nothing is sent to the server yet.
+    ///
+    /// # Errors
+    /// When the certificate cannot be read, or key or index name cannot be one.
+    pub async fn open(url: &StoreUrl, access: &Access) -> StoreResult<Self> {
+        let archive = Archive::new(&access.index)?;
+        let client = Client::new(url, access).await?;
+        Ok(Self { client, archive, writer: Writer::default() })
+    }
+}
+
+#[async_trait]
+impl PacketStore for ElasticsearchStore {
+    async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
+        setup::setup(&self.client, &self.archive, options).await
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        self.archive.meta(&self.client).await?.partitions(&self.archive).map(|_| ())
+    }
+
+    async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
+        self.writer.append(&self.client, &self.archive, batch).await
+    }
+
+    async fn flush(&self) -> StoreResult<()> {
+        self.writer.flush(&self.client, &self.archive).await
+    }
+
+    fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
+        search::fetch(self.client.clone(), self.archive.name.clone(), query)
+    }
+
+    async fn survey(&self, query: &Query) -> StoreResult<Survey> {
+        survey::survey(&self.client, &self.archive, query).await
+    }
+
+    fn explain(&self, query: &Query) -> String {
+        search::explain(&self.archive.name, query)
+    }
+
+    async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {
+        prune::prune(&self.client, &self.archive, scope).await
+    }
+
+    async fn status(&self) -> StoreResult<StoreStatus> {
+        status::status(&self.client, &self.archive).await
+    }
+
+    async fn destroy(&self) -> StoreResult<()> {
+        setup::destroy(&self.client, &self.archive).await
+    }
+}

@@ -37,7 +37,7 @@ use crate::packet::{PacketRecord, StoredPacket};
 use crate::query::Query;
 use crate::store::{
     Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, SetupStep, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl,
+    SetupReport, SetupStep, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 use error::{index_error, io_error};
 use folder::{Contents, Folder};
@@ -180,6 +180,15 @@ impl PacketStore for EmbeddedStore {
             async move { blocking(&folder.clone(), move || Fetch::new(folder, &query)).await }
         };
         stream::once(opened).map_ok(Fetch::packets).try_flatten().boxed()
+    }
+
+    async fn survey(&self, query: &Query) -> StoreResult<Survey> {
+        let mut packets = self.fetch(query);
+        let mut survey = Survey::default();
+        while let Some(stored) = packets.try_next().await? {
+            survey.add(&stored.packet);
+        }
+        Ok(survey)
     }
 
     fn explain(&self, query: &Query) -> String {

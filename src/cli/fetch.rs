@@ -1,0 +1,211 @@
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use futures::TryStreamExt as _;
+use tempfile::NamedTempFile;
+
+use crate::capture::Format;
+use crate::cli::line::Line;
+use crate::cli::query_args::QueryArgs;
+use crate::cli::store_args::StoreArgs;
+use crate::cli::{Ended, output, progress};
+use crate::fetch::{self, Progress};
+use crate::packet::PacketRecord;
+use crate::query::Query;
+use crate::store::PacketStore;
+use crate::store::document::Document;
+use crate::store::fields::FieldId;
+
+/// Bytes gathered before they are written.
+const BUFFER: usize = 256 << 10;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  pcap-archiver fetch 192.0.2.1 8.8.8.8 34555 53
+  pcap-archiver fetch 10.0.0.0/8 tcp --or '80 443' --since 1h -w out.pcap
+  pcap-archiver fetch --string 'GET /login' -w - | tcpdump -n -r -
+  pcap-archiver fetch --file a.pcap -w copy.pcap
+  pcap-archiver fetch 192.0.2.1 --list")]
+pub(super) struct FetchArgs {
+    #[command(flatten)]
+    query: QueryArgs,
+    /// The capture file to write, - for standard output [default: fetch-<UTC time>.pcap]
+    #[arg(short, long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Format of the capture file [default: pcap; pcapng where link types differ, where comments
+    /// would be lost, or where FILE ends in .pcapng]
+    #[arg(long, value_enum)]
+    format: Option<FormatArg>,
+    /// Print one line per packet instead
+    #[arg(long, group = "kind", conflicts_with_all = ["write", "format"])]
+    list: bool,
+    /// Print one JSON document per packet instead, without the bytes, or with them (=full)
+    #[arg(
+        long,
+        group = "kind",
+        value_enum,
+        value_name = "WHICH",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "fields",
+        conflicts_with_all = ["write", "format"]
+    )]
+    json: Option<JsonArg>,
+    /// Print the number of packets instead
+    #[arg(long, group = "kind", conflicts_with_all = ["write", "format"])]
+    count: bool,
+    /// Print what the store would be asked instead
+    #[arg(long, group = "kind", conflicts_with_all = ["write", "format"])]
+    explain: bool,
+    /// Not more packets than this
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatArg {
+    Pcap,
+    Pcapng,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum JsonArg {
+    Fields,
+    Full,
+}
+
+impl FetchArgs {
+    pub(super) async fn run(self, store: &StoreArgs, quiet: bool) -> anyhow::Result<Ended> {
+        let query = self.query.query()?;
+        let store = store.open().await?;
+        if self.explain {
+            output::line(&store.explain(&query))?;
+            return Ok(Ended::Done);
+        }
+        store.check().await?;
+        if self.count {
+            let counted = |count, _| async move { Ok(count + 1) };
+            let packets = fetch::packets(store.as_ref(), &query, self.limit);
+            output::line(&packets.try_fold(0_u64, counted).await?.to_string())?;
+        } else if self.list {
+            self.print(&store, &query, |out, record| writeln!(out, "{}", Line(record))).await?;
+        } else if let Some(which) = self.json {
+            let full = which == JsonArg::Full;
+            self.print(&store, &query, |out, record| write_json(out, record, full)).await?;
+        } else {
+            self.write_file(store, &query, quiet).await?;
+        }
+        Ok(Ended::Done)
+    }
+
+    async fn print(
+        &self,
+        store: &Arc<dyn PacketStore>,
+        query: &Query,
+        write: impl Fn(&mut dyn Write, &PacketRecord) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
+        let mut packets = fetch::packets(store.as_ref(), query, self.limit);
+        while let Some(record) = packets.try_next().await? {
+            write(&mut out, &record).context("write to standard output")?;
+        }
+        out.flush().context("write to standard output")
+    }
+
+    async fn write_file(
+        &self,
+        store: Arc<dyn PacketStore>,
+        query: &Query,
+        quiet: bool,
+    ) -> anyhow::Result<()> {
+        let format = self.format(store.as_ref(), query).await?;
+        let bar = progress::counter(quiet);
+        let progress = Progress::default();
+        let look = |bar: &indicatif::ProgressBar| bar.set_message(summary(&progress));
+        if self.write.as_deref() == Some(Path::new("-")) {
+            let out = BufWriter::with_capacity(BUFFER, io::stdout());
+            let work = fetch::write_capture(store, query, self.limit, format, out, &progress);
+            progress::during(&bar, look, work).await.context("write to standard output")?;
+            if !quiet {
+                output::note(&summary(&progress));
+            }
+            return Ok(());
+        }
+        let path = self.write.clone().unwrap_or_else(|| default_name(format));
+        let file = temporary(&path)?;
+        let out = BufWriter::with_capacity(BUFFER, file.as_file());
+        let work = fetch::write_capture(store, query, self.limit, format, out, &progress);
+        let written = progress::during(&bar, look, work).await;
+        written.with_context(|| format!("write {}", path.display()))?;
+        keep(file, &path).with_context(|| format!("write {}", path.display()))?;
+        if !quiet {
+            output::note(&format!("{}: {}", path.display(), summary(&progress)));
+        }
+        Ok(())
+    }
+
+    async fn format(&self, store: &dyn PacketStore, query: &Query) -> anyhow::Result<Format> {
+        let by_name = || {
+            let extension = self.write.as_ref()?.extension()?;
+            extension.eq_ignore_ascii_case("pcapng").then_some(FormatArg::Pcapng)
+        };
+        Ok(match self.format.or_else(by_name) {
+            Some(FormatArg::Pcap) => Format::Pcap,
+            Some(FormatArg::Pcapng) => Format::Pcapng,
+            None => fetch::fitting_format(store, query).await?,
+        })
+    }
+}
+
+fn summary(progress: &Progress) -> String {
+    let packets = progress.packets.load(Ordering::Relaxed);
+    let bytes = indicatif::BinaryBytes(progress.bytes.load(Ordering::Relaxed));
+    format!("{packets} packets, {bytes}")
+}
+
+/// A file beside the wanted one, which takes its name only when it is complete.
+fn temporary(path: &Path) -> anyhow::Result<NamedTempFile> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    NamedTempFile::with_prefix_in(".fetch-", folder)
+        .with_context(|| format!("write {}", path.display()))
+}
+
+/// Gives the file its name, with the mode that any new file of this user has.
+fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    let is_plain = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
+    if !is_plain {
+        // A device or pipe is written to, not replaced.
+        let mut from = file.reopen()?;
+        return io::copy(&mut from, &mut File::create(path)?).map(|_| ());
+    }
+    file.persist(path).map(|_| ()).map_err(|error| error.error)
+}
+
+/// `fetch-20261123T101500Z.pcap`
+fn default_name(format: Format) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let extension = match format {
+        Format::Pcap => "pcap",
+        Format::Pcapng => "pcapng",
+    };
+    PathBuf::from(format!("fetch-{now}.{extension}"))
+}
+
+fn write_json(out: &mut dyn Write, record: &PacketRecord, full: bool) -> io::Result<()> {
+    let mut document = Document::of(record);
+    if !full {
+        document.remove(FieldId::PacketData);
+    }
+    let mut json = Vec::new();
+    document.write_json(&mut json);
+    json.push(b'\n');
+    out.write_all(&json)
+}

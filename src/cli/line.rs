@@ -1,0 +1,72 @@
+//! One packet in one line, in the order that tcpdump has taught people to read.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::packet::{NetworkKind, NetworkLayer, PacketRecord, TcpFlags, Transport};
+
+/// Shows a packet: time, source > destination, what it is, length on the wire.
+pub(super) struct Line<'a>(pub(super) &'a PacketRecord);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = self.0;
+        write!(f, "{} ", record.stored.packet.timestamp)?;
+        match record.layers.innermost() {
+            Some(network) => conversation(f, network)?,
+            None => link(f, record)?,
+        }
+        if let Some(application) = record.layers.application {
+            write!(f, " {application}")?;
+        }
+        write!(f, " {}", record.stored.packet.original_length)
+    }
+}
+
+fn conversation(f: &mut fmt::Formatter<'_>, network: &NetworkLayer) -> fmt::Result {
+    let ports = network.transport.and_then(|transport| transport.ports());
+    endpoint(f, network.source, ports.map(|(source, _)| source))?;
+    f.write_str(" > ")?;
+    endpoint(f, network.destination, ports.map(|(_, destination)| destination))?;
+    match (network.kind, network.transport) {
+        (NetworkKind::Arp | NetworkKind::Rarp, _) => write!(f, " {}", network.kind.name()),
+        (_, Some(transport)) => self::transport(f, transport),
+        (_, None) => write!(f, " ip-proto-{}", network.protocol),
+    }
+}
+
+fn endpoint(f: &mut fmt::Formatter<'_>, address: IpAddr, port: Option<u16>) -> fmt::Result {
+    match (address, port) {
+        (address, None) => write!(f, "{address}"),
+        (IpAddr::V4(address), Some(port)) => write!(f, "{address}:{port}"),
+        (IpAddr::V6(address), Some(port)) => write!(f, "[{address}]:{port}"),
+    }
+}
+
+fn transport(f: &mut fmt::Formatter<'_>, transport: Transport) -> fmt::Result {
+    match transport {
+        Transport::Tcp { flags, .. } => {
+            let names: Vec<&str> = flags.into_iter().flat_map(TcpFlags::names).collect();
+            write!(f, " tcp [{}]", names.join(","))
+        }
+        Transport::Udp { .. } => f.write_str(" udp"),
+        Transport::Sctp { .. } => f.write_str(" sctp"),
+        Transport::Icmp(icmp) => write!(f, " icmp {}/{}", icmp.message_type, icmp.code),
+        Transport::Icmpv6(icmp) => write!(f, " icmp6 {}/{}", icmp.message_type, icmp.code),
+    }
+}
+
+/// A packet without addresses that anybody knows how to read.
+fn link(f: &mut fmt::Formatter<'_>, record: &PacketRecord) -> fmt::Result {
+    let layers = &record.layers;
+    if let (Some(source), Some(destination)) = (layers.source_mac, layers.destination_mac) {
+        write!(f, "{source} > {destination} ")?;
+    }
+    match (layers.names.last(), layers.ether_type) {
+        (Some(&"ethernet" | &"vlan" | &"sll" | &"sll2"), Some(ether_type)) => {
+            write!(f, "ethertype 0x{ether_type:04x}")
+        }
+        (Some(name), _) => f.write_str(name),
+        (None, _) => write!(f, "{}", record.stored.packet.link_type),
+    }
+}

@@ -1,0 +1,83 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::store_args::StoreArgs;
+use crate::cli::{Ended, output};
+use crate::store::{Partition, SetupOptions};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  pcap-archiver --store https://es:9200 --username elastic --password-file pw \\
+      --ca-cert ca.crt setup --keys-dir keys
+  pcap-archiver … setup --keys-dir keys --rotate-keys")]
+pub(super) struct SetupArgs {
+    /// Where API keys are written: publish.key, read.key, prune.key, each with mode 0600
+    #[arg(long, value_name = "DIR", env = "PCAP_ARCHIVER_KEYS_DIR")]
+    keys_dir: Option<PathBuf>,
+    /// Make new keys, and invalidate the old ones once the new ones work
+    #[arg(long)]
+    rotate_keys: bool,
+    /// Time that shares one index
+    #[arg(long, value_enum, default_value = "day", env = "PCAP_ARCHIVER_PARTITION")]
+    partition: PartitionArg,
+    /// Primary shards of each index
+    #[arg(
+        long,
+        value_name = "N",
+        env = "PCAP_ARCHIVER_SHARDS",
+        value_parser = clap::value_parser!(u32).range(1..=1024)
+    )]
+    shards: Option<u32>,
+    /// Remove the archive: packets, keys, template
+    #[arg(long, conflicts_with_all = ["keys_dir", "rotate_keys"])]
+    destroy: bool,
+    /// Do not ask before destroying
+    #[arg(long, requires = "destroy")]
+    yes: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PartitionArg {
+    Hour,
+    Day,
+    Month,
+}
+
+impl From<PartitionArg> for Partition {
+    fn from(partition: PartitionArg) -> Self {
+        match partition {
+            PartitionArg::Hour => Self::Hour,
+            PartitionArg::Day => Self::Day,
+            PartitionArg::Month => Self::Month,
+        }
+    }
+}
+
+impl SetupArgs {
+    pub(super) async fn run(self, store: &StoreArgs) -> anyhow::Result<Ended> {
+        let url = store.url()?;
+        let store = store.open().await?;
+        if self.destroy {
+            if !self.yes {
+                output::confirm(&format!("Destroy the archive at {url} with all its packets?"))?;
+            }
+            store.destroy().await?;
+            output::line(&format!("destroyed the archive at {url}"))?;
+            return Ok(Ended::Done);
+        }
+        let options = SetupOptions {
+            keys_dir: self.keys_dir,
+            rotate_keys: self.rotate_keys,
+            partition: self.partition.into(),
+            shards: self.shards,
+        };
+        let report = store.setup(&options).await?;
+        let width = report.steps.iter().map(|step| step.what.chars().count()).max().unwrap_or(0);
+        for step in report.steps {
+            output::line(&format!("{:width$}  {}", step.what, step.outcome))?;
+        }
+        output::line(&format!("ready: {url}"))?;
+        Ok(Ended::Done)
+    }
+}

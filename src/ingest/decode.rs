@@ -1,0 +1,102 @@
+//! Packets → records: identity and layers, on several threads, in order.
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::future::{self, Either};
+use futures::stream::FuturesOrdered;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use crate::decode;
+use crate::ingest::read::Numbered;
+use crate::ingest::{OpenCapture, Share, Step};
+use crate::packet::{Origin, PacketRecord, StoredPacket};
+
+/// Steps that are looked at together.
+const READY: usize = 1024;
+/// Packet bytes of a batch: a few megabytes is where Elasticsearch's bulk rate stops growing.
+const BATCH_BYTES: usize = 3 << 20;
+/// Packets of a batch, so that tiny packets do not make huge ones.
+const BATCH_PACKETS: usize = 8192;
+
+/// Decodes until the input closes.
+pub(super) async fn decode(
+    mut packets: mpsc::Receiver<Step<Numbered>>,
+    records: mpsc::Sender<Step<PacketRecord>>,
+    workers: usize,
+) {
+    let mut working = FuturesOrdered::new();
+    let mut ready = Vec::new();
+    let mut open = true;
+    while open || !working.is_empty() {
+        tokio::select! {
+            count = packets.recv_many(&mut ready, READY), if open && working.len() < workers => {
+                open = count > 0;
+                for step in gather(&mut ready) {
+                    working.push_back(match step {
+                        Step::End { number, report } => {
+                            Either::Left(future::ready(Ok(Step::End { number, report })))
+                        }
+                        Step::Packets { capture, packets, share } => {
+                            let decode = move || decode_packets(capture, packets, share);
+                            Either::Right(spawn_blocking(decode))
+                        }
+                    });
+                }
+            }
+            Some(decoded) = working.next(), if !working.is_empty() => {
+                // The writer is gone or a bug struck: the rest has nowhere to go.
+                let Ok(step) = decoded else { return };
+                if records.send(step).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Joins what belongs to the same capture into batches; a stream comes packet by packet.
+fn gather(ready: &mut Vec<Step<Numbered>>) -> Vec<Step<Numbered>> {
+    let mut gathered: Vec<Step<Numbered>> = Vec::new();
+    let mut bytes = 0;
+    for step in ready.drain(..) {
+        let Step::Packets { capture, mut packets, share } = step else {
+            gathered.push(step);
+            continue;
+        };
+        let more: usize = packets.iter().map(|numbered| numbered.packet.data.len()).sum();
+        match gathered.last_mut() {
+            Some(Step::Packets { capture: last, packets: batch, share: shares })
+                if Arc::ptr_eq(last, &capture)
+                    && bytes + more <= BATCH_BYTES
+                    && batch.len() + packets.len() <= BATCH_PACKETS =>
+            {
+                batch.append(&mut packets);
+                shares.merge(share);
+                bytes += more;
+            }
+            _ => {
+                gathered.push(Step::Packets { capture, packets, share });
+                bytes = more;
+            }
+        }
+    }
+    gathered
+}
+
+fn decode_packets(
+    capture: Arc<OpenCapture>,
+    packets: Vec<Numbered>,
+    share: Share,
+) -> Step<PacketRecord> {
+    let packets = packets.into_iter().map(|numbered| record(&capture, numbered)).collect();
+    Step::Packets { capture, packets, share }
+}
+
+fn record(open: &OpenCapture, numbered: Numbered) -> PacketRecord {
+    let Numbered { frame, packet } = numbered;
+    let origin = Origin { capture: open.capture, frame, source: open.source.clone() };
+    let layers = decode::decode(&packet);
+    PacketRecord { stored: StoredPacket::new(packet, origin), layers }
+}

@@ -1,0 +1,125 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::packet::PacketId;
+
+/// What became of one file.
+#[derive(Debug, Clone, Default)]
+pub struct FileReport {
+    /// The path as it was named or found, `-` for standard input.
+    pub path: String,
+    /// How it ended.
+    pub outcome: FileOutcome,
+    /// Packets read from it.
+    pub read: u64,
+    /// Packets that are new in the store.
+    pub stored: u64,
+    /// Packets that were in the store already.
+    pub already_there: u64,
+    /// Packets that the store refused.
+    pub rejected: Vec<Rejected>,
+    /// What could not be read: where and why.
+    pub notes: Vec<String>,
+}
+
+/// How reading a file ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum FileOutcome {
+    /// Read to its end, or to where nothing more can be read.
+    #[default]
+    Done,
+    /// It is no capture.
+    Skipped(String),
+    /// It could not be read.
+    Failed(String),
+    /// The run was stopped in the middle of it.
+    Interrupted,
+}
+
+/// A packet that the store refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its frame number in the file.
+    pub frame: u64,
+    /// Its identity.
+    pub id: PacketId,
+    /// The store's reason.
+    pub reason: String,
+}
+
+/// Sums over all files of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Files read.
+    pub files: u64,
+    /// Files that are no captures.
+    pub skipped: u64,
+    /// Files that could not be read.
+    pub failed: u64,
+    /// Packets read.
+    pub read: u64,
+    /// Packets stored anew.
+    pub stored: u64,
+    /// Packets that were there already.
+    pub already_there: u64,
+    /// Packets the store refused.
+    pub rejected: u64,
+    /// Files with a part that could not be read.
+    pub damaged: u64,
+}
+
+impl Totals {
+    /// Adds one file.
+    pub(super) fn add(&mut self, report: &FileReport) {
+        match report.outcome {
+            FileOutcome::Skipped(_) => self.skipped += 1,
+            FileOutcome::Failed(_) => self.failed += 1,
+            FileOutcome::Done | FileOutcome::Interrupted => self.files += 1,
+        }
+        self.read += report.read;
+        self.stored += report.stored;
+        self.already_there += report.already_there;
+        self.rejected += report.rejected.len() as u64;
+        self.damaged += u64::from(!report.notes.is_empty());
+    }
+
+    /// Whether everything that could be read is in the store.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.failed == 0 && self.rejected == 0
+    }
+}
+
+/// Who is told how a run goes on.
+pub trait Observer: Send + Sync {
+    /// A file is done, and its packets are safe.
+    fn file_done(&self, report: &FileReport);
+
+    /// The counters that the run keeps up to date.
+    fn progress(&self) -> Arc<Progress>;
+}
+
+/// Counters of a run, to be looked at while it goes on.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Bytes of all files found so far.
+    pub bytes_found: AtomicU64,
+    /// Bytes read from files.
+    pub bytes_read: AtomicU64,
+    /// Packets read.
+    pub packets_read: AtomicU64,
+}
+
+impl Progress {
+    pub(super) fn add_found(&self, bytes: u64) {
+        self.bytes_found.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_read(&self, bytes: u64) {
+        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_packets(&self, packets: u64) {
+        self.packets_read.fetch_add(packets, Ordering::Relaxed);
+    }
+}

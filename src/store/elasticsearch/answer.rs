@@ -1,0 +1,230 @@
+//! What the server's refusals mean to the caller.
+
+use serde::Deserialize;
+
+use crate::store::{StoreError, StoreErrorKind};
+
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Failure {
+    /// No connection, or it broke.
+    #[error("{0}")]
+    Lost(String),
+    /// The server's certificate was not accepted.
+    #[error("{0}")]
+    Untrusted(String),
+    /// Something answers that is spoken to in the wrong way.
+    #[error("{0}")]
+    Protocol(String),
+    /// The server answered with an error.
+    #[error("{}", .0)]
+    Refused(Refusal),
+    /// The server's answer is not what this program knows.
+    #[error("the answer was not understood: {0}")]
+    NotUnderstood(String),
+    /// Some shards did not contribute to the answer.
+    #[error("{0}")]
+    Incomplete(String),
+    /// A stored document is no packet.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+/// An error answer, of a whole request or of one line of a bulk request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub(super) struct Refusal {
+    /// HTTP status.
+    pub(super) status: u16,
+    /// Elasticsearch's name of the error, empty when there is none.
+    pub(super) name: String,
+    /// Its explanation.
+    pub(super) reason: String,
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ErrorDetail {
+    Text(String),
+    Object(Cause),
+}
+
+/// An error as Elasticsearch describes it.
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct Cause {
+    #[serde(rename = "type", default)]
+    name: String,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    caused_by: Option<Box<Cause>>,
+}
+
+/// More of a web page or a stack trace helps nobody.
+const REASON_LIMIT: usize = 400;
+
+impl Failure {
+    /// The meaning of an answer with an error status.
+    pub(super) fn refused(status: u16, body: &[u8]) -> Self {
+        let refusal = match serde_json::from_slice::<ErrorBody>(body) {
+            Ok(ErrorBody { error: ErrorDetail::Object(cause) }) => Refusal::of(status, cause),
+            Ok(ErrorBody { error: ErrorDetail::Text(reason) }) => {
+                Refusal { status, name: String::new(), reason: shortened(&reason) }
+            }
+            Err(_) => {
+                let text = String::from_utf8_lossy(body);
+                let reason = format!("HTTP status {status} {}", shortened(&text));
+                Refusal { status, name: String::new(), reason: reason.trim_end().to_owned() }
+            }
+        };
+        Self::Refused(refusal)
+    }
+
+    /// Whether this is the server's error with that status.
+    pub(super) fn has_status(&self, status: u16) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == status)
+    }
+
+    /// As an error of the store while doing `operation`.
+    pub(super) fn during(self, operation: impl Into<String>) -> StoreError {
+        let kind = match &self {
+            Self::Lost(_) => StoreErrorKind::Unreachable,
+            Self::Untrusted(_) => StoreErrorKind::UntrustedCertificate,
+            Self::Protocol(_) => StoreErrorKind::InvalidConfiguration,
+            Self::Refused(refusal) => refusal.kind(),
+            Self::NotUnderstood(_) => StoreErrorKind::Other,
+            Self::Incomplete(_) => StoreErrorKind::Busy,
+            Self::Damaged(_) => StoreErrorKind::Corrupt,
+        };
+        StoreError::new(kind, operation, self)
+    }
+}
+
+impl Refusal {
+    /// The error with the innermost of its causes, which usually is the helpful one.
+    pub(super) fn of(status: u16, cause: Cause) -> Self {
+        let mut reason = cause.reason.unwrap_or_else(|| cause.name.clone());
+        let mut inner = cause.caused_by;
+        while let Some(next) = inner {
+            if next.caused_by.is_none()
+                && let Some(text) = &next.reason
+            {
+                reason = format!("{reason}: {text}");
+            }
+            inner = next.caused_by;
+        }
+        Self { status, name: cause.name, reason: shortened(&reason) }
+    }
+
+    /// What the caller can do about it.
+    pub(super) fn kind(&self) -> StoreErrorKind {
+        match (self.status, self.name.as_str()) {
+            // No master yet, or the cluster's state not recovered: it is still starting.
+            (503, "cluster_block_exception") => StoreErrorKind::Busy,
+            (_, "cluster_block_exception") => StoreErrorKind::Full,
+            (400, "validation_exception") if self.is_shard_limit() => StoreErrorKind::Full,
+            (401, _) => StoreErrorKind::Unauthorized,
+            (403, _) => StoreErrorKind::Forbidden,
+            (404, "index_not_found_exception" | "resource_not_found_exception") => {
+                StoreErrorKind::NotSetUp
+            }
+            (400, "index_closed_exception" | "invalid_alias_name_exception") => {
+                StoreErrorKind::Conflict
+            }
+            (429 | 502 | 503 | 504, _) => StoreErrorKind::Busy,
+            _ => StoreErrorKind::Other,
+        }
+    }
+
+    /// "this action would add [2] shards, but this cluster currently has [1000]/[1000] maximum
+    /// normal shards open" (Elasticsearch 8.19).
+    fn is_shard_limit(&self) -> bool {
+        self.reason.contains("would add") && self.reason.contains("shards")
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(REASON_LIMIT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(status: u16, body: &str) -> StoreErrorKind {
+        Failure::refused(status, body.as_bytes()).during("test").kind
+    }
+
+    #[test]
+    fn answers_become_what_the_caller_can_do() {
+        let error = |name: &str, reason: &str| {
+            format!(r#"{{"error":{{"type":"{name}","reason":"{reason}"}},"status":0}}"#)
+        };
+        for (status, body, expected) in [
+            (
+                401,
+                error("security_exception", "unable to authenticate"),
+                StoreErrorKind::Unauthorized,
+            ),
+            (403, error("security_exception", "action is unauthorized"), StoreErrorKind::Forbidden),
+            (
+                404,
+                error("index_not_found_exception", "no such index [pcap-singles]"),
+                StoreErrorKind::NotSetUp,
+            ),
+            (429, error("es_rejected_execution_exception", "rejected"), StoreErrorKind::Busy),
+            (429, error("circuit_breaking_exception", "data too large"), StoreErrorKind::Busy),
+            (
+                503,
+                error("cluster_block_exception", "blocked by: [SERVICE_UNAVAILABLE/2/no master];"),
+                StoreErrorKind::Busy,
+            ),
+            (
+                429,
+                error("cluster_block_exception", "disk usage exceeded flood-stage watermark"),
+                StoreErrorKind::Full,
+            ),
+            (
+                403,
+                error("cluster_block_exception", "blocked by: [FORBIDDEN/8/index write (api)];"),
+                StoreErrorKind::Full,
+            ),
+            (
+                400,
+                error(
+                    "validation_exception",
+                    "Validation Failed: 1: this action would add [2] shards, but this cluster currently has [1000]/[1000] maximum normal shards open;",
+                ),
+                StoreErrorKind::Full,
+            ),
+            (400, error("validation_exception", "something else"), StoreErrorKind::Other),
+            (502, "<html>Bad Gateway</html>".to_owned(), StoreErrorKind::Busy),
+            (504, String::new(), StoreErrorKind::Busy),
+        ] {
+            assert_eq!(kind(status, &body), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn the_innermost_cause_is_told() {
+        let body = br#"{"error":{"type":"a","reason":"failed to parse",
+            "caused_by":{"type":"b","reason":"middle","caused_by":{"type":"c","reason":"bad date"}}}}"#;
+        let failure = Failure::refused(400, body);
+        assert_eq!(failure.to_string(), "failed to parse: bad date");
+    }
+
+    #[test]
+    fn a_text_is_a_reason_too() {
+        let failure = Failure::refused(400, br#"{"error":"no handler found for uri [/x]"}"#);
+        assert_eq!(failure.to_string(), "no handler found for uri [/x]");
+        assert!(failure.has_status(400));
+    }
+}

@@ -1,0 +1,290 @@
+//! Batches of packets → bulk requests, and their answers read packet by packet.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::answer::{Cause, Refusal};
+use super::partition::{Partitions, Period};
+use crate::packet::PacketRecord;
+use crate::store::StoreErrorKind;
+use crate::store::document::Document;
+use crate::store::fields::FieldId;
+
+/// Elastic's advice is 5 to 15 MB; the server's own limit is 100 MB.
+const BODY_BYTES: usize = 6 << 20;
+/// Everything of a document but the packet's bytes and comments, with its action line.
+const DOCUMENT_OVERHEAD: usize = 1_200;
+
+/// Where to send bulk requests: only what is needed of the answer comes back.
+pub(super) const PATH: &str = "_bulk?filter_path=items.*.status,items.*.error.type,\
+    items.*.error.reason,items.*.error.caused_by";
+
+/// How much of a packet is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Everything that is known of it.
+    Full,
+    /// Only what is needed to give it back, after the full document was refused.
+    Minimal,
+}
+
+/// A bulk request.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// Newline-delimited JSON.
+    pub(super) lines: Bytes,
+    /// The indices it writes to.
+    pub(super) indices: BTreeSet<String>,
+}
+
+/// Cuts a batch into bodies of about [`BODY_BYTES`], without writing them yet.
+pub(super) fn cut(batch: &[PacketRecord]) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (position, record) in batch.iter().enumerate() {
+        let estimate = estimated_bytes(record);
+        if position > start && bytes + estimate > BODY_BYTES {
+            pieces.push(start..position);
+            (start, bytes) = (position, 0);
+        }
+        bytes += estimate;
+    }
+    if start < batch.len() {
+        pieces.push(start..batch.len());
+    }
+    pieces
+}
+
+fn estimated_bytes(record: &PacketRecord) -> usize {
+    let packet = &record.stored.packet;
+    let comments: usize = packet.comments().iter().map(String::len).sum();
+    packet.data.len().div_ceil(3) * 4 + comments + DOCUMENT_OVERHEAD
+}
+
+/// Writes the packets of `batch` that stand at `positions`.
+pub(super) fn encode(
+    batch: &[PacketRecord],
+    positions: &[usize],
+    form: Form,
+    partitions: &Partitions,
+) -> Body {
+    let records = || positions.iter().filter_map(|position| batch.get(*position));
+    let mut lines = Vec::with_capacity(records().map(estimated_bytes).sum());
+    let mut indices = BTreeSet::new();
+    let mut period: Option<Period> = None;
+    for record in records() {
+        let time = record.stored.packet.timestamp;
+        let current = match period.take() {
+            Some(period) if period.time.contains(&time.indexed().into()) => period,
+            _ => {
+                let period = partitions.period_of(time);
+                indices.insert(period.index.clone());
+                period
+            }
+        };
+        write_action(&mut lines, &current.index, &record.stored.id.to_string());
+        document(record, form).write_json(&mut lines);
+        lines.push(b'\n');
+        period = Some(current);
+    }
+    Body { lines: Bytes::from(lines), indices }
+}
+
+/// Neither index names nor ids have characters to escape.
+fn write_action(lines: &mut Vec<u8>, index: &str, id: &str) {
+    for part in [r#"{"create":{"_index":""#, index, r#"","_id":""#, id, "\"}}\n"] {
+        lines.extend_from_slice(part.as_bytes());
+    }
+}
+
+fn document(record: &PacketRecord, form: Form) -> Document<'_> {
+    let mut document = Document::of(record);
+    if form == Form::Minimal {
+        for field in FieldId::ALL.iter().filter(|field| !is_essential(**field)) {
+            document.remove(*field);
+        }
+    }
+    document
+}
+
+/// Whether a packet cannot be given back, or found at all, without this field.
+fn is_essential(field: FieldId) -> bool {
+    let name = field.field().name;
+    name == "@timestamp"
+        || ["packet.", "event.", "file.", "observer."].iter().any(|group| name.starts_with(group))
+}
+
+/// The answer to a bulk request.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reply {
+    /// One for each line, in order.
+    #[serde(default)]
+    pub(super) items: Vec<Item>,
+}
+
+/// The answer for one document.
+#[derive(Debug, Deserialize)]
+pub(super) struct Item {
+    create: ItemResult,
+}
+
+#[derive(Debug, Deserialize)]
+struct ItemResult {
+    status: u16,
+    #[serde(default)]
+    error: Option<Cause>,
+}
+
+/// What became of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is new.
+    Stored,
+    /// It was there already.
+    Duplicate,
+    /// The server is too busy for it now.
+    Busy(String),
+    /// This document is refused; others are not.
+    Refused(String),
+    /// Nothing can be stored, whatever the document.
+    Failed(Refusal),
+}
+
+impl Item {
+    /// What it means.
+    pub(super) fn verdict(self) -> Verdict {
+        let status = self.create.status;
+        match status {
+            200..300 => return Verdict::Stored,
+            409 => return Verdict::Duplicate,
+            _ => {}
+        }
+        let refusal = Refusal::of(status, self.create.error.unwrap_or_default());
+        match refusal.kind() {
+            StoreErrorKind::Busy => Verdict::Busy(refusal.reason),
+            StoreErrorKind::Other if (400..500).contains(&status) => {
+                Verdict::Refused(refusal.reason)
+            }
+            // An error within the server says nothing about the document.
+            StoreErrorKind::Other => Verdict::Busy(refusal.reason),
+            _ => Verdict::Failed(refusal),
+        }
+    }
+}
+
+/// Documents which the mapping refuses, for every shard of `index`.
+///
+/// A bulk request refreshes each shard it touches, also when it stores nothing there; that is
+/// how a key without the right to refresh can make packets visible, and without writing
+/// anything. The shard follows from the id by a hash: with 64 ids for each shard, one is left
+/// out once in 10^27 times.
+pub(super) fn write_nudges(lines: &mut Vec<u8>, index: &str, shards: u32) -> usize {
+    let count = if shards == 1 { 1 } else { shards as usize * 64 };
+    let mut id = String::new();
+    for number in 0..count {
+        id.clear();
+        // Writing to a string does not fail.
+        let _ = write!(id, "refresh-{number}");
+        write_action(lines, index, &id);
+        let _ = lines.write_all(b"{\"@timestamp\":\"refresh\"}\n");
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(reply: &str) -> Vec<Verdict> {
+        let reply: Reply = serde_json::from_str(reply).unwrap();
+        reply.items.into_iter().map(Item::verdict).collect()
+    }
+
+    fn one(status: u16, name: &str, reason: &str) -> Verdict {
+        let reply = format!(
+            r#"{{"items":[{{"create":{{"status":{status},"error":{{"type":"{name}","reason":"{reason}"}}}}}}]}}"#
+        );
+        verdicts(&reply).remove(0)
+    }
+
+    #[test]
+    fn a_mixed_answer_is_read_document_by_document() {
+        let verdicts = verdicts(
+            r#"{"items":[
+                {"create":{"status":201}},
+                {"create":{"status":409,"error":{"type":"version_conflict_engine_exception",
+                    "reason":"[x]: version conflict, document already exists (current version [1])"}}},
+                {"create":{"status":429,"error":{"type":"es_rejected_execution_exception",
+                    "reason":"rejected execution of coordinating operation"}}},
+                {"create":{"status":400,"error":{"type":"document_parsing_exception",
+                    "reason":"[1:15] failed to parse field [@timestamp]",
+                    "caused_by":{"type":"illegal_argument_exception","reason":"no date",
+                    "caused_by":{"type":"date_time_parse_exception","reason":"all parsers failed"}}}}},
+                {"create":{"status":503,"error":{"type":"unavailable_shards_exception",
+                    "reason":"primary shard is not active"}}}
+            ]}"#,
+        );
+        let refused = "[1:15] failed to parse field [@timestamp]: all parsers failed".to_owned();
+        assert_eq!(
+            verdicts,
+            [
+                Verdict::Stored,
+                Verdict::Duplicate,
+                Verdict::Busy("rejected execution of coordinating operation".to_owned()),
+                Verdict::Refused(refused),
+                Verdict::Busy("primary shard is not active".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn no_room_is_nobodys_fault() {
+        for (status, name, reason) in [
+            (
+                400,
+                "validation_exception",
+                "Validation Failed: 1: this action would add [2] shards, but this cluster \
+                 currently has [1000]/[1000] maximum normal shards open;",
+            ),
+            (
+                429,
+                "cluster_block_exception",
+                "index [pcap-singles-2015.03] blocked by: [TOO_MANY_REQUESTS/12/disk usage \
+                 exceeded flood-stage watermark, index has read-only-allow-delete block];",
+            ),
+            (403, "cluster_block_exception", "blocked by: [FORBIDDEN/8/index write (api)];"),
+        ] {
+            let Verdict::Failed(refusal) = one(status, name, reason) else { panic!("{reason}") };
+            assert_eq!(refusal.kind(), StoreErrorKind::Full, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_starting_cluster_is_waited_for() {
+        let reason = "blocked by: [SERVICE_UNAVAILABLE/1/state not recovered / initialized];";
+        assert_eq!(one(503, "cluster_block_exception", reason), Verdict::Busy(reason.to_owned()));
+        assert_eq!(one(500, "exception", "x"), Verdict::Busy("x".to_owned()));
+        assert_eq!(one(502, "exception", "x"), Verdict::Busy("x".to_owned()));
+    }
+
+    #[test]
+    fn a_missing_right_fails_the_batch() {
+        let Verdict::Failed(refusal) = one(403, "security_exception", "unauthorized") else {
+            panic!("a right is missing")
+        };
+        assert_eq!(refusal.kind(), StoreErrorKind::Forbidden);
+    }
+
+    #[test]
+    fn a_minimal_document_keeps_what_makes_the_packet() {
+        for field in super::super::document::SOURCE_FIELDS {
+            assert!(is_essential(*field), "{field:?}");
+        }
+        assert!(!is_essential(FieldId::RelatedIp));
+    }
+}

@@ -1,0 +1,158 @@
+//! Conditions on stored fields → Elasticsearch's query language.
+
+use ipnet::IpNet;
+use serde_json::{Value as Json, json};
+
+use crate::packet::Timestamp;
+use crate::query::{Order, Query, TimeRange};
+use crate::store::document::Value;
+use crate::store::fields::FieldId;
+use crate::store::pushdown::{self, Condition};
+
+/// A superset of what `query` selects, as a `query` clause. Nothing is scored.
+pub(super) fn query(query: &Query) -> Json {
+    let mut filters = vec![time(&query.time)];
+    match pushdown::superset(&query.filter) {
+        Condition::All => {}
+        Condition::And(conditions) => filters.extend(conditions.iter().map(condition)),
+        other => filters.push(condition(&other)),
+    }
+    json!({ "bool": { "filter": filters } })
+}
+
+/// The query's order as a `sort` clause. Elasticsearch ends it with its own tie-breaker, so that
+/// paging loses nothing; packets that tie are put in order here.
+pub(super) fn sort(order: Order) -> Json {
+    let sequence = json!({ FieldId::EventSequence.field().name: "asc" });
+    match order {
+        // Without the format the answer has milliseconds only.
+        Order::Time => json!([
+            { FieldId::Timestamp.field().name: {
+                "order": "asc", "format": "strict_date_optional_time_nanos" } },
+            sequence,
+        ]),
+        Order::Frame => json!([{ FieldId::PacketCapture.field().name: "asc" }, sequence]),
+    }
+}
+
+/// Packets are found by the time that sorts them, which is clamped; a document without a time
+/// is no packet (setup's probe has none).
+fn time(range: &TimeRange) -> Json {
+    let field = FieldId::Timestamp.field().name;
+    let indexed = |time: Timestamp| Timestamp::from_nanoseconds(time.indexed().into()).to_string();
+    match (range.earliest, range.latest) {
+        (None, None) => json!({ "exists": { "field": field } }),
+        (Some(earliest), None) => json!({ "range": { field: { "gte": indexed(earliest) } } }),
+        (None, Some(latest)) => json!({ "range": { field: { "lte": indexed(latest) } } }),
+        (Some(earliest), Some(latest)) => {
+            json!({ "range": { field: { "gte": indexed(earliest), "lte": indexed(latest) } } })
+        }
+    }
+}
+
+fn condition(part: &Condition) -> Json {
+    match part {
+        Condition::All => json!({ "match_all": {} }),
+        Condition::And(conditions) => {
+            json!({ "bool": { "filter": conditions.iter().map(condition).collect::<Vec<_>>() } })
+        }
+        Condition::Or(conditions) if conditions.is_empty() => json!({ "match_none": {} }),
+        Condition::Or(conditions) => {
+            let conditions: Vec<Json> = conditions.iter().map(condition).collect();
+            json!({ "bool": { "should": conditions, "minimum_should_match": 1 } })
+        }
+        Condition::Equals(field, value) => json!({ "term": { field.field().name: term(value) } }),
+        Condition::InNetwork(field, network) => in_network(*field, network),
+    }
+}
+
+/// As a range: a prefix is not understood where an IPv6 address maps an IPv4 one.
+fn in_network(field: FieldId, network: &IpNet) -> Json {
+    let field = field.field().name;
+    if network.prefix_len() == network.max_prefix_len() {
+        return json!({ "term": { field: network.addr() } });
+    }
+    json!({ "range": { field: { "gte": network.network(), "lte": network.broadcast() } } })
+}
+
+fn term(value: &Value<'_>) -> Json {
+    match value {
+        Value::Number(number) => json!(number),
+        Value::Boolean(boolean) => json!(boolean),
+        other => json!(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::{Filter, Predicate, Protocol};
+
+    fn filters(filter: Filter) -> Json {
+        let query = query(&Query { filter, ..Query::all() });
+        let filters = query["bool"]["filter"].as_array().unwrap();
+        assert_eq!(filters[0], json!({ "exists": { "field": "@timestamp" } }));
+        json!(filters[1..])
+    }
+
+    fn host(text: &str) -> Filter {
+        Filter::Is(Predicate::Host(text.parse().unwrap()))
+    }
+
+    #[test]
+    fn words_become_terms() {
+        assert_eq!(filters(Filter::All), json!([]));
+        assert_eq!(
+            filters(Filter::And(vec![host("192.0.2.1/32"), Filter::Is(Predicate::Port(53))])),
+            json!([
+                { "term": { "related.ip": "192.0.2.1" } },
+                { "bool": { "minimum_should_match": 1, "should": [
+                    { "term": { "source.port": 53 } },
+                    { "term": { "destination.port": 53 } },
+                ] } },
+            ])
+        );
+        assert_eq!(
+            filters(Filter::Is(Predicate::Protocol(Protocol::Ipv4))),
+            json!([{ "term": { "packet.layers": "ipv4" } }])
+        );
+        assert_eq!(filters(Filter::Or(Vec::new())), json!([{ "match_none": {} }]));
+        assert_eq!(filters(Filter::Not(Box::new(host("192.0.2.1/32")))), json!([]));
+    }
+
+    #[test]
+    fn networks_become_ranges() {
+        for (network, first, last) in [
+            ("192.0.2.0/24", "192.0.2.0", "192.0.2.255"),
+            ("0.0.0.0/0", "0.0.0.0", "255.255.255.255"),
+            ("2001:db8::/64", "2001:db8::", "2001:db8::ffff:ffff:ffff:ffff"),
+            ("::ffff:192.0.2.0/120", "::ffff:192.0.2.0", "::ffff:192.0.2.255"),
+        ] {
+            assert_eq!(
+                filters(host(network)),
+                json!([{ "range": { "related.ip": { "gte": first, "lte": last } } }])
+            );
+        }
+    }
+
+    #[test]
+    fn time_ranges_are_clamped_like_the_packets() {
+        let at = |nanoseconds: i128| Some(Timestamp::from_nanoseconds(nanoseconds));
+        for (earliest, latest, expected) in [
+            (at(1), None, json!({ "gte": "1970-01-01T00:00:00.000000001Z" })),
+            (None, at(-5), json!({ "lte": "1970-01-01T00:00:00.000000000Z" })),
+            (
+                at(-5),
+                at(i128::MAX),
+                json!({
+                    "gte": "1970-01-01T00:00:00.000000000Z",
+                    "lte": "2262-04-11T23:47:16.854775807Z",
+                }),
+            ),
+        ] {
+            let time = TimeRange { earliest, latest };
+            let query = query(&Query { time, ..Query::all() });
+            assert_eq!(query["bool"]["filter"], json!([{ "range": { "@timestamp": expected } }]));
+        }
+    }
+}

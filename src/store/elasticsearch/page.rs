@@ -1,0 +1,198 @@
+//! One answer to a search.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::answer::Failure;
+use super::document::{Decoder, SourceFields};
+use crate::packet::StoredPacket;
+
+/// Packets of one page.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// The snapshot's id, which may change from page to page.
+    pub(super) snapshot: String,
+    /// Packets in the order of the search.
+    pub(super) packets: Vec<StoredPacket>,
+    /// Place of the last hit; `None` on an empty page.
+    pub(super) last: Option<SortKey>,
+    /// Captured length of the longest packet of all pages, on the first page.
+    pub(super) longest: Option<u64>,
+}
+
+/// Captured lengths of the packets of one page, without the packets.
+#[derive(Debug)]
+pub(super) struct Lengths {
+    /// As in [`Page`].
+    pub(super) snapshot: String,
+    /// In the order of the search.
+    pub(super) lengths: Vec<u64>,
+}
+
+/// Time or capture, frame number, and Elasticsearch's own tie-breaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SortKey {
+    text: String,
+    sequence: i64,
+    tie_breaker: i64,
+}
+
+impl SortKey {
+    /// For `search_after`.
+    pub(super) fn to_json(&self) -> Json {
+        json!([self.text, self.sequence, self.tie_breaker])
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer<H> {
+    pit_id: String,
+    timed_out: bool,
+    #[serde(rename = "_shards")]
+    shards: Shards,
+    hits: Hits<H>,
+    #[serde(default)]
+    aggregations: Option<Aggregations>,
+}
+
+#[derive(Deserialize)]
+struct Shards {
+    failed: u64,
+}
+
+#[derive(Deserialize)]
+struct Hits<H> {
+    hits: Vec<H>,
+}
+
+#[derive(Deserialize)]
+struct Aggregations {
+    longest: Longest,
+}
+
+#[derive(Deserialize)]
+struct Longest {
+    value: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Hit<'a> {
+    #[serde(rename = "_index", borrow)]
+    index: Cow<'a, str>,
+    #[serde(rename = "_id", borrow)]
+    id: Cow<'a, str>,
+    #[serde(rename = "_source", borrow)]
+    source: SourceFields<'a>,
+    #[serde(borrow)]
+    sort: (Cow<'a, str>, i64, i64),
+}
+
+#[derive(Deserialize)]
+struct LengthHit {
+    fields: LengthFields,
+}
+
+#[derive(Deserialize)]
+struct LengthFields {
+    #[serde(rename = "packet.captured_length")]
+    captured_length: [u64; 1],
+}
+
+impl Page {
+    /// Reads an answer.
+    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
+        let answer: Answer<Hit<'_>> = whole(answer)?;
+        let last = answer.hits.hits.last().map(|hit| SortKey {
+            text: hit.sort.0.clone().into_owned(),
+            sequence: hit.sort.1,
+            tie_breaker: hit.sort.2,
+        });
+        let mut decoder = Decoder::default();
+        let packets = answer.hits.hits.into_iter().map(|hit| {
+            decoder.packet(&hit.id, hit.source).map_err(|reason| {
+                Failure::Damaged(format!("document {} in {}: {reason}", hit.id, hit.index))
+            })
+        });
+        Ok(Self {
+            snapshot: answer.pit_id,
+            packets: packets.collect::<Result<_, _>>()?,
+            last,
+            longest: answer.aggregations.and_then(|found| found.longest.value).map(as_length),
+        })
+    }
+}
+
+impl Lengths {
+    /// Reads an answer.
+    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
+        let answer: Answer<LengthHit> = whole(answer)?;
+        let lengths = answer.hits.hits.iter().map(|hit| hit.fields.captured_length[0]).collect();
+        Ok(Self { snapshot: answer.pit_id, lengths })
+    }
+}
+
+/// Reads an answer to which every shard has contributed.
+fn whole<'a, H: Deserialize<'a>>(answer: &'a [u8]) -> Result<Answer<H>, Failure> {
+    let answer: Answer<H> = serde_json::from_slice(answer)
+        .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+    if answer.timed_out || answer.shards.failed > 0 {
+        let failed = answer.shards.failed;
+        return Err(Failure::Incomplete(format!("{failed} shards gave no answer")));
+    }
+    Ok(answer)
+}
+
+/// Aggregations answer in floating point; captured lengths have 32 bits and fit exactly.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "float casts saturate, and lengths are small and not negative"
+)]
+fn as_length(value: f64) -> u64 {
+    value as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(timed_out: bool, failed: u64) -> String {
+        let hit = json!({
+            "_index": "pcap-singles-2023.11", "_id": "o95Rshl6mwfYjI9S6ll9ug",
+            "_source": {
+                "@timestamp": "2023-11-14T22:13:20.000000001Z",
+                "event": { "sequence": 1 },
+                "file": { "name": "a", "path": "a" },
+                "packet": { "capture": crate::packet::Fingerprint([7; 16]).to_string(),
+                    "data": "YWI=", "length": 2, "link_type": 1 },
+            },
+            "sort": ["2023-11-14T22:13:20.000000001Z", 1, 4_294_967_298_i64],
+        });
+        json!({
+            "pit_id": "abc", "took": 1, "timed_out": timed_out,
+            "_shards": { "total": 2, "successful": 2 - failed, "skipped": 0, "failed": failed },
+            "hits": { "max_score": null, "hits": [hit] },
+            "aggregations": { "longest": { "value": 2.0 } },
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn a_page_tells_packets_and_place() {
+        let page = Page::read(answer(false, 0).as_bytes()).unwrap();
+        assert_eq!(page.packets.len(), 1);
+        assert_eq!((page.snapshot.as_str(), page.longest), ("abc", Some(2)));
+        let place = json!(["2023-11-14T22:13:20.000000001Z", 1, 4_294_967_298_i64]);
+        assert_eq!(page.last.unwrap().to_json(), place);
+    }
+
+    #[test]
+    fn a_part_is_an_error() {
+        for (timed_out, failed) in [(true, 0), (false, 1)] {
+            let failure = Page::read(answer(timed_out, failed).as_bytes()).unwrap_err();
+            assert!(matches!(failure, Failure::Incomplete(_)), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Paging through everything that a query finds, on a snapshot, one page ahead.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use serde_json::{Value as Json, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::debug;
+
+use super::answer::Failure;
+use super::client::{Client, Request};
+use super::document::SOURCE_FIELDS;
+use super::dsl;
+use super::page::{Lengths, Page, SortKey};
+use crate::packet::{Fingerprint, StoredPacket};
+use crate::query::{Order, Query};
+use crate::store::document::sequence;
+use crate::store::fields::FieldId;
+use crate::store::{StoreError, StoreErrorKind, StoreResult};
+
+/// Bytes of an answer that is asked for; two of them, and their packets, are in memory at once.
+const PAGE_BYTES: u64 = 12 << 20;
+/// What of an answer is not packet bytes, for each packet.
+const HIT_OVERHEAD: u64 = 1_024;
+/// Nothing is known yet of the packets' lengths: at most 35 MB with usual snapshot lengths.
+const FIRST_PAGE: u64 = 100;
+/// Elasticsearch's own limit (`index.max_result_window`).
+const LARGEST_PAGE: u64 = 10_000;
+/// With a smaller page it is quicker to ask for the lengths first.
+const SMALLEST_PAGE: u64 = 1_000;
+/// How long the server keeps the snapshot when nothing more is asked; it is kept alive while the
+/// reader takes its time.
+const KEEP_ALIVE: &str = "5m";
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_mins(2);
+
+type Packets = StoreResult<Vec<StoredPacket>>;
+
+/// Everything that `query` finds in `index`, in its order.
+pub(super) fn fetch(
+    client: Client,
+    index: String,
+    query: &Query,
+) -> BoxStream<'static, StoreResult<StoredPacket>> {
+    let search = Search { clause: dsl::query(query), order: query.order, client, index };
+    stream::once(async move { pages(search) }).flatten().boxed()
+}
+
+/// The search as it is sent, without page and snapshot.
+pub(super) fn explain(index: &str, query: &Query) -> String {
+    let body = json!({ "query": dsl::query(query), "sort": dsl::sort(query.order) });
+    format!("GET /{index}/_search\n{body:#}")
+}
+
+/// The reader runs in a task of its own, so that it fetches the next page meanwhile, and ends
+/// the snapshot also when the stream is dropped early.
+fn pages(search: Search) -> impl futures::Stream<Item = StoreResult<StoredPacket>> + Send {
+    // The page here waits until the one before has been consumed.
+    let (sender, receiver) = mpsc::channel(1);
+    let reader = tokio::spawn(search.run(sender));
+    stream::unfold((receiver, Some(reader)), next_page)
+        .map(|page: Packets| match page {
+            Ok(packets) => stream::iter(packets).map(Ok).left_stream(),
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        })
+        .flatten()
+}
+
+type Reading = (mpsc::Receiver<Packets>, Option<JoinHandle<()>>);
+
+async fn next_page((mut pages, mut reader): Reading) -> Option<(Packets, Reading)> {
+    if let Some(page) = pages.recv().await {
+        return Some((page, (pages, reader)));
+    }
+    // A reader that died must not look like the end of the packets.
+    let failure = reader.take()?.await.err()?;
+    let error = StoreError::new(StoreErrorKind::Other, "read packets", failure);
+    Some((Err(error), (pages, reader)))
+}
+
+struct Search {
+    client: Client,
+    index: String,
+    clause: Json,
+    order: Order,
+}
+
+/// A snapshot and the place in it.
+struct Cursor {
+    snapshot: String,
+    after: Option<SortKey>,
+    /// Captured length of the longest packet, once it is known.
+    longest: Option<u64>,
+    /// Sizes of the next pages.
+    planned: VecDeque<u64>,
+    /// Packets whose order is not final, because the next page may have others that tie.
+    held_back: Vec<StoredPacket>,
+}
+
+impl Search {
+    async fn run(self, pages: mpsc::Sender<Packets>) {
+        let snapshot = match self.open().await {
+            Ok(snapshot) => snapshot,
+            Err(failure) => return self.end(&pages, failure).await,
+        };
+        let mut cursor = Cursor {
+            snapshot,
+            after: None,
+            longest: None,
+            planned: VecDeque::new(),
+            held_back: Vec::new(),
+        };
+        let read = tokio::select! {
+            read = self.read(&mut cursor, &pages) => read,
+            () = pages.closed() => Ok(()),
+        };
+        // The snapshot goes first: when the reader has seen the end, nothing is left behind.
+        self.close(&cursor.snapshot).await;
+        if let Err(failure) = read {
+            self.end(&pages, failure).await;
+        }
+    }
+
+    async fn end(&self, pages: &mpsc::Sender<Packets>, failure: Failure) {
+        let error = failure.during(format!("search {}/{}", self.client.address(), self.index));
+        // Nobody listens any more: then nobody misses the error either.
+        pages.send(Err(error)).await.ok();
+    }
+
+    async fn read(
+        &self,
+        cursor: &mut Cursor,
+        pages: &mpsc::Sender<Packets>,
+    ) -> Result<(), Failure> {
+        loop {
+            let Some(permit) = self.reserve(cursor, pages).await? else { return Ok(()) };
+            let size = self.next_size(cursor).await?;
+            let page = self.page(cursor, size).await?;
+            let found = page.packets.len() as u64;
+            cursor.longest = cursor.longest.or(page.longest);
+            cursor.after = page.last;
+            cursor.held_back.extend(page.packets);
+            let is_last = found < size;
+            let complete = take_ordered(&mut cursor.held_back, self.order, is_last);
+            permit.send(Ok(complete));
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until the reader wants another page, and keeps the snapshot meanwhile.
+    async fn reserve<'p>(
+        &self,
+        cursor: &mut Cursor,
+        pages: &'p mpsc::Sender<Packets>,
+    ) -> Result<Option<mpsc::Permit<'p, Packets>>, Failure> {
+        loop {
+            tokio::select! {
+                permit = pages.reserve() => return Ok(permit.ok()),
+                () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => {
+                    let nothing = json!({ "size": 0, "query": { "match_none": {} } });
+                    let lengths = self.ask(cursor, nothing).await?;
+                    cursor.snapshot = Lengths::read(&lengths)?.snapshot;
+                }
+            }
+        }
+    }
+
+    /// How many packets fit a page of [`PAGE_BYTES`].
+    async fn next_size(&self, cursor: &mut Cursor) -> Result<u64, Failure> {
+        if let Some(size) = cursor.planned.pop_front() {
+            return Ok(size);
+        }
+        let Some(longest) = cursor.longest else { return Ok(FIRST_PAGE) };
+        let size = PAGE_BYTES / hit_bytes(longest);
+        if size >= SMALLEST_PAGE {
+            return Ok(size.min(LARGEST_PAGE));
+        }
+        let body = self.body(
+            cursor,
+            LARGEST_PAGE - 1,
+            &json!({
+                "_source": false,
+                "docvalue_fields": [FieldId::PacketCapturedLength.field().name],
+            }),
+        );
+        let lengths = Lengths::read(&self.ask(cursor, body).await?)?;
+        cursor.snapshot = lengths.snapshot;
+        cursor.planned = plan(&lengths.lengths);
+        Ok(cursor.planned.pop_front().unwrap_or(FIRST_PAGE))
+    }
+
+    async fn page(&self, cursor: &mut Cursor, size: u64) -> Result<Page, Failure> {
+        let source: Vec<&str> = SOURCE_FIELDS.iter().map(|field| field.field().name).collect();
+        let mut extra = json!({ "_source": source });
+        if cursor.longest.is_none() {
+            let length = FieldId::PacketCapturedLength.field().name;
+            extra["aggs"] = json!({ "longest": { "max": { "field": length } } });
+        }
+        let body = self.body(cursor, size, &extra);
+        let answer = self.ask(cursor, body).await?;
+        // Some milliseconds for each megabyte: too long for the async runtime.
+        let page = tokio::task::spawn_blocking(move || Page::read(&answer)).await;
+        let page = page.map_err(|error| Failure::NotUnderstood(error.to_string()))??;
+        cursor.snapshot.clone_from(&page.snapshot);
+        Ok(page)
+    }
+
+    fn body(&self, cursor: &Cursor, size: u64, extra: &Json) -> Json {
+        let mut body = json!({
+            "size": size,
+            "query": self.clause,
+            "sort": dsl::sort(self.order),
+            "track_total_hits": false,
+        });
+        if let Some(after) = &cursor.after {
+            body["search_after"] = after.to_json();
+        }
+        for (name, value) in extra.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        body
+    }
+
+    async fn ask(&self, cursor: &Cursor, mut body: Json) -> Result<Bytes, Failure> {
+        body["pit"] = json!({ "id": cursor.snapshot, "keep_alive": KEEP_ALIVE });
+        // A part of the packets must never pass for all of them.
+        let path = "_search?allow_partial_search_results=false";
+        self.client.send(Request::post(path).json(&body)).await
+    }
+
+    async fn open(&self) -> Result<String, Failure> {
+        let path = format!("{}/_pit?keep_alive={KEEP_ALIVE}", self.index);
+        let answer: Json = self.client.ask(Request::post(path)).await?;
+        match answer["id"].as_str() {
+            Some(id) => Ok(id.to_owned()),
+            None => Err(Failure::NotUnderstood("a snapshot without id".to_owned())),
+        }
+    }
+
+    async fn close(&self, snapshot: &str) {
+        let request = Request::delete("_pit").json(&json!({ "id": snapshot }));
+        if let Err(failure) = self.client.send(request).await {
+            debug!(error = %failure, "the server keeps a snapshot until it expires");
+        }
+    }
+}
+
+/// Bytes of one hit in the answer: the packet's are base64.
+fn hit_bytes(captured_length: u64) -> u64 {
+    captured_length.div_ceil(3) * 4 + HIT_OVERHEAD
+}
+
+/// Sizes of pages for packets of these lengths, in order.
+fn plan(lengths: &[u64]) -> VecDeque<u64> {
+    let mut sizes = VecDeque::new();
+    let (mut size, mut bytes) = (0, 0);
+    for length in lengths {
+        if size > 0 && bytes + hit_bytes(*length) > PAGE_BYTES {
+            sizes.push_back(size);
+            (size, bytes) = (0, 0);
+        }
+        size += 1;
+        bytes += hit_bytes(*length);
+    }
+    // One more than there are: the page that is not full is the last.
+    sizes.push_back(size + 1);
+    sizes
+}
+
+/// Takes out the packets whose order is final. Those that tie at the end are held back until
+/// the next page shows that there are no more of them.
+fn take_ordered(packets: &mut Vec<StoredPacket>, order: Order, is_last: bool) -> Vec<StoredPacket> {
+    let key = |packet: &StoredPacket| sort_key(packet, order);
+    for ties in packets.chunk_by_mut(|a, b| key(a) == key(b)) {
+        ties.sort_unstable_by_key(|packet| packet.id);
+    }
+    if is_last {
+        return std::mem::take(packets);
+    }
+    let ties_at_end = packets.chunk_by(|a, b| key(a) == key(b)).last().map_or(0, <[_]>::len);
+    let rest = packets.split_off(packets.len() - ties_at_end);
+    std::mem::replace(packets, rest)
+}
+
+/// What the server sorts by.
+fn sort_key(packet: &StoredPacket, order: Order) -> (i64, Option<Fingerprint>, i64) {
+    let frame = sequence(packet.origin.frame);
+    match order {
+        Order::Time => (packet.packet.timestamp.indexed(), None, frame),
+        Order::Frame => (0, Some(packet.origin.capture), frame),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::packet::{CapturedPacket, LinkType, Origin, Source, Timestamp};
+
+    fn packet(time: i128, frame: u64, byte: u8) -> StoredPacket {
+        let packet = CapturedPacket {
+            timestamp: Timestamp::from_nanoseconds(time),
+            link_type: LinkType::ETHERNET,
+            original_length: 1,
+            data: Bytes::from(vec![byte]),
+            extras: None,
+        };
+        let source = Source { file_name: String::new(), file_path: String::new(), sensor: None };
+        let origin = Origin { capture: Fingerprint([byte; 16]), frame, source: Arc::new(source) };
+        StoredPacket::new(packet, origin)
+    }
+
+    #[test]
+    fn ties_wait_for_the_next_page_and_come_by_id() {
+        let mut ties: Vec<StoredPacket> = (0..6).map(|byte| packet(5, 1, byte)).collect();
+        ties.sort_unstable_by_key(|packet| std::cmp::Reverse(packet.id));
+        let mut held_back = vec![packet(1, 1, 9), packet(2, 1, 9)];
+        held_back.extend_from_slice(&ties[..4]);
+        let first = take_ordered(&mut held_back, Order::Time, false);
+        assert_eq!(first, [packet(1, 1, 9), packet(2, 1, 9)]);
+
+        held_back.extend_from_slice(&ties[4..]);
+        held_back.push(packet(6, 1, 9));
+        let second = take_ordered(&mut held_back, Order::Time, false);
+        ties.reverse();
+        assert_eq!(second, ties);
+        assert_eq!(take_ordered(&mut held_back, Order::Time, true), [packet(6, 1, 9)]);
+        assert_eq!(take_ordered(&mut held_back, Order::Time, true), []);
+    }
+
+    #[test]
+    fn long_packets_make_small_pages() {
+        assert_eq!(plan(&[]), [1]);
+        assert_eq!(plan(&[60; 10_000]), [10_001]);
+        let jumbo = 6 << 20;
+        assert_eq!(plan(&[jumbo; 3]), [1, 1, 2]);
+        assert_eq!(plan(&[60, 60, 100 << 20, 60]), [2, 1, 2]);
+    }
+}

@@ -1,0 +1,92 @@
+//! What kinds of packets a query finds, counted by the server instead of read.
+
+use futures::TryStreamExt as _;
+use serde_json::{Value as Json, json};
+
+use super::answer::Failure;
+use super::archive::Archive;
+use super::client::{Client, Request};
+use super::{dsl, search};
+use crate::packet::{LinkType, Timestamp};
+use crate::query::{Query, TimeRange};
+use crate::store::fields::FieldId;
+use crate::store::{LONGEST_IN_PCAP, StoreResult, Survey};
+
+/// Link types in one answer; there are 65,536 of them.
+const LINK_TYPES_IN_AN_ANSWER: u64 = 10_000;
+/// The first time of the index's clock, which also stands for every earlier one.
+const FIRST_TIME: Timestamp = Timestamp::from_nanoseconds(0);
+
+/// Looks at everything that `query` finds.
+pub(super) async fn survey(
+    client: &Client,
+    archive: &Archive,
+    query: &Query,
+) -> StoreResult<Survey> {
+    let mut survey = count(client, archive, query).await.map_err(|failure| {
+        failure.during(format!("survey {}/{}", client.address(), archive.name))
+    })?;
+    // Only the packets themselves tell what their time was.
+    let is_early = query.time.earliest.is_none_or(|earliest| earliest <= FIRST_TIME);
+    if is_early && !survey.needs_pcapng {
+        let time = TimeRange { earliest: query.time.earliest, latest: Some(FIRST_TIME) };
+        let early = Query { time, ..query.clone() };
+        let mut packets = search::fetch(client.clone(), archive.name.clone(), &early);
+        while let Some(stored) = packets.try_next().await? {
+            survey.add(&stored.packet);
+        }
+    }
+    Ok(survey)
+}
+
+async fn count(client: &Client, archive: &Archive, query: &Query) -> Result<Survey, Failure> {
+    let mut survey = Survey::default();
+    let mut after: Option<Json> = None;
+    loop {
+        let mut link_types = json!({
+            "size": LINK_TYPES_IN_AN_ANSWER,
+            "sources": [
+                { "number": { "terms": { "field": FieldId::PacketLinkType.field().name } } },
+            ],
+        });
+        if let Some(after) = after.take() {
+            link_types["after"] = after;
+        }
+        let body = json!({
+            "size": 0,
+            "query": dsl::query(query),
+            "track_total_hits": false,
+            "aggs": {
+                "link_types": { "composite": link_types },
+                "needs_pcapng": { "filter": needs_pcapng() },
+            },
+        });
+        let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
+        let answer: Json = client.ask(Request::post(path).json(&body)).await?;
+        let found = &answer["aggregations"];
+        survey.needs_pcapng |= found["needs_pcapng"]["doc_count"].as_u64() != Some(0);
+        for bucket in found["link_types"]["buckets"].as_array().into_iter().flatten() {
+            let number = bucket["key"]["number"].as_u64().and_then(|n| u16::try_from(n).ok());
+            let unknown = || Failure::Damaged(format!("link type {}", bucket["key"]["number"]));
+            survey.link_types.insert(LinkType(number.ok_or_else(unknown)?));
+        }
+        match found["link_types"].get("after_key") {
+            Some(key) => after = Some(key.clone()),
+            None => return Ok(survey),
+        }
+    }
+}
+
+/// What [`Survey::add`] looks at, as a query; times before 1970 are not among it.
+fn needs_pcapng() -> Json {
+    let comment = FieldId::PacketComment.field().name;
+    // The last second of pcap's clock is followed by this one.
+    let beyond_pcap = Timestamp::from_parts(i64::from(u32::MAX) + 1, 0).to_string();
+    json!({ "bool": { "should": [
+        { "exists": { "field": comment } },
+        // A comment that is too long to be indexed.
+        { "term": { "_ignored": comment } },
+        { "range": { FieldId::PacketCapturedLength.field().name: { "gt": LONGEST_IN_PCAP } } },
+        { "range": { FieldId::Timestamp.field().name: { "gte": beyond_pcap } } },
+    ] } })
+}

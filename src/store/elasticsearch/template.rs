@@ -1,0 +1,138 @@
+//! The index template: settings, mapping and alias of every partition.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::archive::{Archive, Meta};
+
+const TEMPLATE: &str = include_str!("../../../elastic-setup/index-template.json");
+
+/// The template of an archive.
+pub(super) fn render(
+    archive: &Archive,
+    meta: &Meta,
+    shards: u32,
+) -> Result<Json, serde_json::Error> {
+    let mut template: Json = serde_json::from_str(&TEMPLATE.replace("{index}", &archive.name))?;
+    template["template"]["settings"]["index"]["number_of_shards"] = json!(shards.to_string());
+    // Of two archives whose names begin alike, the one with the longer name has its indices.
+    let priority = template["priority"].as_u64().unwrap_or_default() + archive.name.len() as u64;
+    template["priority"] = json!(priority);
+    template["_meta"] = serde_json::to_value(meta)?;
+    Ok(template)
+}
+
+/// Body of the request that makes [`Archive::setup_index`]; the rest comes from the template.
+pub(super) fn setup_index(meta: &Meta) -> Json {
+    json!({
+        "settings": { "index": { "number_of_shards": "1" } },
+        "mappings": { "_meta": meta },
+    })
+}
+
+/// Shards that a template gives a partition.
+pub(super) fn shards(template: &Json) -> Option<u32> {
+    template["template"]["settings"]["index"]["number_of_shards"].as_str()?.parse().ok()
+}
+
+/// Whether two templates say the same. Elasticsearch writes some numbers and booleans as text.
+pub(super) fn is_same(one: &Json, other: &Json) -> bool {
+    let leaves = |template: &Json| {
+        let mut leaves = BTreeMap::new();
+        collect_leaves(template, String::new(), &mut leaves);
+        leaves
+    };
+    leaves(one) == leaves(other)
+}
+
+fn collect_leaves(value: &Json, path: String, leaves: &mut BTreeMap<String, String>) {
+    match value {
+        Json::Object(object) if !object.is_empty() => {
+            for (name, value) in object {
+                collect_leaves(value, format!("{path}.{name}"), leaves);
+            }
+        }
+        Json::String(text) => {
+            leaves.insert(path, text.clone());
+        }
+        other => {
+            leaves.insert(path, other.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Partition;
+    use crate::store::fields::{FIELDS, Field, KEYWORD_LIMIT, Kind};
+
+    fn template() -> Json {
+        render(&Archive::new("pcap-x").unwrap(), &Meta::new(Partition::Day), 3).unwrap()
+    }
+
+    fn mapping_of(field: &Field) -> Json {
+        let kind = match field.kind {
+            Kind::Time => "date_nanos",
+            Kind::Ip => "ip",
+            Kind::Keyword => "keyword",
+            Kind::Long => "long",
+            Kind::Integer => "integer",
+            Kind::Short => "short",
+            Kind::Boolean => "boolean",
+            Kind::Binary => "binary",
+        };
+        let mut mapping = json!({ "type": kind });
+        // A binary field is neither indexed nor has it doc values by default.
+        if !field.indexed && field.kind != Kind::Binary {
+            mapping["index"] = json!(false);
+            mapping["doc_values"] = json!(false);
+        } else if field.kind == Kind::Keyword {
+            mapping["ignore_above"] = json!(KEYWORD_LIMIT);
+        }
+        mapping
+    }
+
+    #[test]
+    fn mapping_and_field_list_agree() {
+        let mut expected = json!({});
+        for field in FIELDS {
+            let mut at = &mut expected;
+            let mut parts: Vec<&str> = field.name.split('.').collect();
+            let last = parts.pop().unwrap();
+            for part in parts {
+                at = &mut at[part]["properties"];
+            }
+            at[last] = mapping_of(field);
+        }
+        let mappings = template()["template"]["mappings"].take();
+        assert_eq!(mappings["properties"], expected);
+        assert_eq!(mappings["dynamic"], json!(false));
+    }
+
+    /// Lucene refuses a document with a term of more than 32,766 bytes.
+    #[test]
+    fn no_keyword_is_ever_too_long() {
+        const { assert!(KEYWORD_LIMIT * 4 < 32_766) };
+    }
+
+    #[test]
+    fn the_name_stands_wherever_it_belongs() {
+        let template = template();
+        assert_eq!(template["index_patterns"], json!(["pcap-x-*"]));
+        assert_eq!(template["template"]["aliases"], json!({ "pcap-x": {} }));
+        assert_eq!(template["_meta"]["layout"], "singles");
+        assert_eq!(shards(&template), Some(3));
+        assert!(!template.to_string().contains('{'.to_string().as_str().repeat(2).as_str()));
+        assert!(!template.to_string().contains("{index}"));
+    }
+
+    #[test]
+    fn numbers_as_text_are_the_same_and_changes_are_seen() {
+        let one = json!({ "a": { "b": 1, "c": false, "d": [1] }, "e": {} });
+        assert!(is_same(&one, &json!({ "e": {}, "a": { "b": "1", "c": "false", "d": [1] } })));
+        assert!(!is_same(&one, &json!({ "a": { "b": 2, "c": false, "d": [1] }, "e": {} })));
+        assert!(!is_same(&one, &json!({ "a": { "b": 1, "c": false }, "e": {} })));
+    }
+}

@@ -1,0 +1,196 @@
+//! Appending packets and making them visible, with no more than the publish key.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::sync::OnceCell;
+
+use super::answer::Failure;
+use super::archive::Archive;
+use super::bulk::{self, Body, Form, Item, Reply, Verdict};
+use super::client::{Client, Request};
+use super::partition::Partitions;
+use crate::packet::PacketRecord;
+use crate::store::{AppendOutcome, Rejection, StoreError, StoreErrorKind, StoreResult};
+
+/// Requests of one batch under way at once: one is written while the server works on another.
+const REQUESTS_AT_ONCE: usize = 2;
+
+/// What has been written through one store and is to be made visible.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    partitions: OnceCell<Arc<Partitions>>,
+    /// Indices that were written to since the last flush.
+    unflushed: Mutex<BTreeSet<String>>,
+}
+
+/// One batch on its way.
+struct Batch<'a> {
+    writer: &'a Writer,
+    client: &'a Client,
+    partitions: Arc<Partitions>,
+    records: Arc<Vec<PacketRecord>>,
+}
+
+impl Writer {
+    /// Stores a batch.
+    pub(super) async fn append(
+        &self,
+        client: &Client,
+        archive: &Archive,
+        records: Arc<Vec<PacketRecord>>,
+    ) -> StoreResult<AppendOutcome> {
+        let partitions = self.partitions(client, archive).await?;
+        let operation = format!("store {} packets at {}", records.len(), client.address());
+        let pieces = bulk::cut(&records);
+        let batch = Batch { writer: self, client, partitions, records };
+        let mut outcome = AppendOutcome::default();
+        let mut stored = stream::iter(pieces)
+            .map(|piece| batch.store(piece.collect()))
+            .buffered(REQUESTS_AT_ONCE);
+        while let Some(part) =
+            stored.try_next().await.map_err(|failure| failure.during(&operation))?
+        {
+            merge(&mut outcome, part);
+        }
+        Ok(outcome)
+    }
+
+    async fn partitions(&self, client: &Client, archive: &Archive) -> StoreResult<Arc<Partitions>> {
+        let partitions = self.partitions.get_or_try_init(|| async {
+            archive.meta(client).await?.partitions(archive).map(Arc::new)
+        });
+        partitions.await.cloned()
+    }
+
+    fn unflushed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // A set of names is never half changed by a panic.
+        self.unflushed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes visible what was appended. It is durable already: the server answers a bulk request
+    /// after it has synchronised its log to disk (`index.translog.durability`, by default).
+    pub(super) async fn flush(&self, client: &Client, archive: &Archive) -> StoreResult<()> {
+        let indices: Vec<String> = std::mem::take(&mut *self.unflushed()).into_iter().collect();
+        if indices.is_empty() {
+            return Ok(());
+        }
+        let refreshed = refresh(client, archive, &indices).await;
+        if refreshed.is_err() {
+            self.unflushed().extend(indices);
+        }
+        refreshed
+    }
+}
+
+/// See [`bulk::write_nudges`].
+async fn refresh(client: &Client, archive: &Archive, indices: &[String]) -> StoreResult<()> {
+    let operation = || format!("make packets visible at {}", client.address());
+    let shards = archive.shards(client, indices).await;
+    let shards = shards.map_err(|failure| failure.during(operation()))?;
+    let mut lines = Vec::new();
+    let mut expected = 0;
+    for (index, shards) in &shards {
+        expected += bulk::write_nudges(&mut lines, index, *shards);
+    }
+    if expected == 0 {
+        return Ok(());
+    }
+    let request = Request::post(format!("{}&refresh=true", bulk::PATH)).lines(Bytes::from(lines));
+    let reply: Reply = client.ask(request).await.map_err(|failure| failure.during(operation()))?;
+    if reply.items.len() != expected {
+        return Err(StoreError::new(StoreErrorKind::Other, operation(), "an incomplete answer"));
+    }
+    for item in reply.items {
+        match item.verdict() {
+            Verdict::Refused(_) => {}
+            Verdict::Busy(reason) => {
+                return Err(StoreError::new(StoreErrorKind::Busy, operation(), reason));
+            }
+            Verdict::Failed(refusal) => return Err(Failure::Refused(refusal).during(operation())),
+            Verdict::Stored | Verdict::Duplicate => {
+                let reason = "an index has not the mapping of the archive's template";
+                return Err(StoreError::new(StoreErrorKind::Corrupt, operation(), reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Batch<'_> {
+    /// Stores the packets at `positions`: first as they are; refused ones once more with less.
+    async fn store(&self, positions: Vec<usize>) -> Result<AppendOutcome, Failure> {
+        let mut outcome = AppendOutcome::default();
+        let mut work = vec![(positions, Form::Full)];
+        while let Some((positions, form)) = work.pop() {
+            let items = match self.send(&positions, form).await {
+                Ok(items) => items,
+                Err(failure) if failure.has_status(413) => {
+                    if let [position] = *positions {
+                        self.reject(&mut outcome, position, "it is larger than the server takes");
+                    } else {
+                        let (first, second) = positions.split_at(positions.len() / 2);
+                        work.extend([(second.to_vec(), form), (first.to_vec(), form)]);
+                    }
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            let mut refused = Vec::new();
+            for (position, item) in positions.into_iter().zip(items) {
+                match item.verdict() {
+                    Verdict::Stored => outcome.stored += 1,
+                    Verdict::Duplicate => outcome.duplicates += 1,
+                    Verdict::Busy(reason) => {
+                        outcome.retry.push(position);
+                        outcome.retry_reason.get_or_insert(reason);
+                    }
+                    Verdict::Refused(_) if form == Form::Full => refused.push(position),
+                    Verdict::Refused(reason) => self.reject(&mut outcome, position, &reason),
+                    Verdict::Failed(refusal) => return Err(Failure::Refused(refusal)),
+                }
+            }
+            if !refused.is_empty() {
+                work.push((refused, Form::Minimal));
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn send(&self, positions: &[usize], form: Form) -> Result<Vec<Item>, Failure> {
+        let body = self.encode(positions, form).await?;
+        // Noted before it is sent: a request whose answer is lost may have stored packets.
+        self.writer.unflushed().extend(body.indices);
+        let reply: Reply = self.client.ask(Request::post(bulk::PATH).lines(body.lines)).await?;
+        if reply.items.len() != positions.len() {
+            let reason = format!("{} packets, {} answers", positions.len(), reply.items.len());
+            return Err(Failure::NotUnderstood(reason));
+        }
+        Ok(reply.items)
+    }
+
+    /// Some milliseconds for each megabyte: too long for the async runtime.
+    async fn encode(&self, positions: &[usize], form: Form) -> Result<Body, Failure> {
+        let (records, partitions) = (self.records.clone(), self.partitions.clone());
+        let positions = positions.to_vec();
+        let written = tokio::task::spawn_blocking(move || {
+            bulk::encode(&records, &positions, form, &partitions)
+        });
+        written.await.map_err(|error| Failure::NotUnderstood(error.to_string()))
+    }
+
+    fn reject(&self, outcome: &mut AppendOutcome, index: usize, reason: &str) {
+        let id = self.records[index].stored.id;
+        outcome.rejected.push(Rejection { index, id, reason: reason.to_owned() });
+    }
+}
+
+fn merge(total: &mut AppendOutcome, part: AppendOutcome) {
+    total.stored += part.stored;
+    total.duplicates += part.duplicates;
+    total.rejected.extend(part.rejected);
+    total.retry.extend(part.retry);
+    total.retry_reason = total.retry_reason.take().or(part.retry_reason);
+}

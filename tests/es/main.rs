@@ -1,0 +1,18 @@
+//! The Elasticsearch store on a real server: `tests/server/elasticsearch start DIR`, load
+//! `DIR/env`, then `cargo test --features es-tests --test es`. Without a server they fail.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
+
+mod outage;
+mod program;
+#[path = "../support/mod.rs"]
+mod sandbox;
+mod support;
+
+use pcap_archiver::testing::conformance;
+
+#[tokio::test]
+async fn the_store_conforms() {
+    conformance(&support::Archives).await;
+}

@@ -1,0 +1,168 @@
+//! A real server, and archives of a test's own on it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::TryStreamExt as _;
+use pcap_archiver::packet::{PacketRecord, StoredPacket};
+use pcap_archiver::query::Query;
+use pcap_archiver::store::elasticsearch::ElasticsearchStore;
+use pcap_archiver::store::{
+    Access, AppendOutcome, Credentials, PacketStore, Secret, SetupOptions, StoreError,
+    StoreErrorKind, StoreResult, StoreUrl,
+};
+use pcap_archiver::testing::Fixture;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Where the tests' server is, from the environment. Without it the tests fail.
+pub struct Server {
+    pub url: StoreUrl,
+    pub access: Access,
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: start tests/server/elasticsearch and load its DIR/env")
+    })
+}
+
+impl Server {
+    pub fn from_env() -> Self {
+        let password = std::fs::read_to_string(variable("ELASTICSEARCH_PASSWORD_FILE"))
+            .expect("the password file can be read");
+        let credentials = Credentials::Basic {
+            username: variable("ELASTICSEARCH_USERNAME"),
+            password: Secret::new(password.trim()),
+        };
+        let access = Access {
+            credentials,
+            ca_certificate: Some(PathBuf::from(variable("ELASTICSEARCH_CA_CERT"))),
+            ..Access::default()
+        };
+        Self { url: StoreUrl::parse(&variable("ELASTICSEARCH_URL")).expect("a URL"), access }
+    }
+
+    pub async fn open(&self, access: &Access) -> ElasticsearchStore {
+        ElasticsearchStore::open(&self.url, access).await.expect("opened")
+    }
+}
+
+/// An archive with its keys, which is removed from the server by [`Archive::destroy`].
+pub struct Archive {
+    pub server: Server,
+    pub access: Access,
+    pub keys: TempDir,
+}
+
+impl Archive {
+    /// Only a name; nothing is set up.
+    pub fn named(name: &str) -> Self {
+        let server = Server::from_env();
+        let index = format!("pcap-test-{name}-{:08x}", rand::random::<u32>());
+        let access = Access { index, ..server.access.clone() };
+        Self { server, access, keys: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// Set up, with keys.
+    pub async fn set_up(name: &str) -> Self {
+        let archive = Self::named(name);
+        archive.admin().await.setup(&archive.options()).await.expect("setup");
+        archive
+    }
+
+    pub fn options(&self) -> SetupOptions {
+        SetupOptions { keys_dir: Some(self.keys.path().to_owned()), ..SetupOptions::default() }
+    }
+
+    pub fn index(&self) -> &str {
+        &self.access.index
+    }
+
+    pub async fn admin(&self) -> ElasticsearchStore {
+        self.server.open(&self.access).await
+    }
+
+    pub async fn with_key(&self, role: &str) -> ElasticsearchStore {
+        self.server.open(&self.key_access(role)).await
+    }
+
+    pub fn key(&self, role: &str) -> String {
+        let path = self.keys.path().join(format!("{role}.key"));
+        std::fs::read_to_string(path).expect("a key").trim().to_owned()
+    }
+
+    pub fn key_access(&self, role: &str) -> Access {
+        let credentials = Credentials::ApiKey(Secret::new(self.key(role)));
+        Access { credentials, ..self.access.clone() }
+    }
+
+    pub async fn destroy(self) {
+        self.admin().await.destroy().await.expect("destroy");
+    }
+
+    /// The server's own answer, without the store.
+    pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        raw(&self.server, method, path, body).await.1
+    }
+}
+
+pub use elasticsearch::http::Method;
+
+/// A request past the store.
+pub async fn raw(server: &Server, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    use elasticsearch::cert::{Certificate, CertificateValidation};
+    use elasticsearch::http::headers::HeaderMap;
+    use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
+
+    let Credentials::Basic { username, password } = &server.access.credentials else {
+        panic!("the tests log in with a password")
+    };
+    let pem = std::fs::read(server.access.ca_certificate.as_ref().expect("a certificate"))
+        .expect("the certificate can be read");
+    let url = server.url.as_http().parse().expect("a URL");
+    let transport = TransportBuilder::new(SingleNodeConnectionPool::new(url))
+        .auth(elasticsearch::auth::Credentials::Basic(
+            username.clone(),
+            password.expose().to_owned(),
+        ))
+        .cert_validation(CertificateValidation::Full(Certificate::from_pem(&pem).expect("PEM")))
+        .disable_proxy()
+        .build()
+        .expect("a transport");
+    let body = body.map(|body| body.to_string());
+    let response = transport
+        .send(method, path, HeaderMap::new(), None::<&()>, body, None)
+        .await
+        .expect("an answer");
+    let status = response.status_code().as_u16();
+    (status, response.json().await.expect("JSON"))
+}
+
+/// Archives for the conformance suite: each opened as administrator.
+pub struct Archives;
+
+#[async_trait]
+impl Fixture for Archives {
+    async fn fresh(&self) -> Arc<dyn PacketStore> {
+        let archive = Archive::set_up("suite").await;
+        Arc::new(archive.admin().await)
+    }
+
+    async fn reopen(&self, store: Arc<dyn PacketStore>) -> Arc<dyn PacketStore> {
+        store
+    }
+}
+
+pub async fn append(store: &dyn PacketStore, records: &Arc<Vec<PacketRecord>>) -> AppendOutcome {
+    store.append(records.clone()).await.expect("append")
+}
+
+pub async fn fetch(store: &dyn PacketStore, query: &Query) -> StoreResult<Vec<StoredPacket>> {
+    store.fetch(query).try_collect().await
+}
+
+pub fn kind_of<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
+    result.expect_err("an error").kind
+}

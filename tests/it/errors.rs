@@ -1,0 +1,88 @@
+//! What goes wrong is said in one line with a hint, and by the exit code.
+
+use crate::support::{Sandbox, conversations};
+
+/// Runs, and returns the exit code and the error lines.
+fn failing(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, String) {
+    let run = sandbox.run(arguments);
+    assert_ne!(run.code, Some(0), "{arguments:?}: {run}");
+    assert!(!run.stderr.contains("panicked"), "{run}");
+    (run.code, run.stderr)
+}
+
+#[test]
+fn a_missing_file_is_reported_and_the_others_are_read() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("a.pcap", &conversations());
+    let run = sandbox.run(&["ingest", "missing.pcap", "a.pcap"]);
+    let printed = String::from_utf8_lossy(&run.stdout);
+    assert_eq!(run.code, Some(1));
+    assert!(printed.contains("missing.pcap: FAILED: "), "{printed}");
+    assert!(printed.contains("200 read, 200 stored"), "{printed}");
+}
+
+#[test]
+fn a_file_that_is_no_capture_fails_when_it_was_named() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("notes.txt", b"no capture\n");
+    let run = sandbox.run(&["ingest", "notes.txt"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert_eq!(sandbox.run(&["verify", "notes.txt"]).code, Some(1));
+}
+
+#[test]
+fn a_store_that_is_not_there_is_said_with_a_hint() {
+    let sandbox = Sandbox::embedded();
+    let (code, stderr) = failing(&sandbox, &["fetch", "53"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    assert!(stderr.starts_with("error: "), "{stderr}");
+    assert!(stderr.contains("\nhint: "), "{stderr}");
+}
+
+#[test]
+fn an_absent_server_is_said_with_a_hint() {
+    let sandbox = Sandbox::embedded();
+    let arguments = ["--store", "http://127.0.0.1:9", "fetch", "53"];
+    let (code, stderr) = failing(&sandbox, &arguments);
+    assert_eq!(code, Some(1));
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    assert!(stderr.contains("127.0.0.1:9"), "{stderr}");
+    assert!(stderr.contains("hint: is the server running"), "{stderr}");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_two() {
+    let sandbox = Sandbox::embedded();
+    for arguments in [
+        &["fetch", "65536"][..],
+        &["fetch", "10.0.0.1/8"],
+        &["fetch", ""],
+        &["fetch", "--since", "yesterday"],
+        &["fetch", "--list", "--count"],
+        &["fetch", "--list", "-w", "x.pcap"],
+        &["ingest"],
+        &["--store", "gopher://x", "--username", "elastic", "status"],
+        &["nonsense"],
+    ] {
+        let (code, stderr) = failing(&sandbox, arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn prune_asks_before_it_removes() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("a.pcap", &conversations());
+    sandbox.ok(&["ingest", "a.pcap"]);
+    let (code, _) = failing(&sandbox, &["prune", "--all"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(sandbox.ok(&["fetch", "--count"]), "200\n");
+    let printed = sandbox.ok(&["prune", "--all", "--yes"]);
+    assert_eq!(printed, "removed 200 packets\n");
+    assert_eq!(sandbox.ok(&["fetch", "--count"]), "0\n");
+    let run = sandbox.run(&["verify", "a.pcap"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    let again = sandbox.ok(&["ingest", "a.pcap"]);
+    assert!(again.contains("200 stored"), "{again}");
+}

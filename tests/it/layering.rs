@@ -1,0 +1,119 @@
+//! The tree shows the architecture: who may use whom, and which folder owns which crate.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each part of `src` and the parts it may use, in the direction that ARCHITECTURE.md draws.
+const USES: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    (
+        "cli",
+        &[
+            "capture", "fetch", "ingest", "logging", "packet", "query", "shutdown", "store",
+            "verify",
+        ],
+    ),
+    ("fetch", &["capture", "decode", "packet", "query", "store"]),
+    ("verify", &["capture", "packet", "query", "store"]),
+    ("ingest", &["capture", "decode", "packet", "store"]),
+    ("store", &["packet", "query"]),
+    ("query", &["packet"]),
+    ("decode", &["packet"]),
+    ("capture", &["packet"]),
+    ("packet", &[]),
+    ("logging", &[]),
+    ("shutdown", &[]),
+    ("lib", &[]),
+    ("testing", &["decode", "packet", "query", "store"]),
+];
+
+/// Crates that belong to one place, by the beginning of the path below `src`.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("pcap_file", &["capture"]),
+    ("flate2", &["capture"]),
+    ("zstd", &["capture"]),
+    ("lz4_flex", &["capture"]),
+    ("liblzma", &["capture"]),
+    ("bzip2", &["capture"]),
+    ("etherparse", &["decode"]),
+    ("tantivy", &["store/embedded"]),
+    ("postcard", &["store/embedded"]),
+    ("elasticsearch", &["store/elasticsearch", "store/mod.rs"]),
+    ("clap", &["cli", "logging.rs"]),
+    ("anyhow", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("humantime", &["cli"]),
+    ("walkdir", &["ingest"]),
+    ("blake3", &["packet"]),
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                // Unit tests in files of their own may use what helps them.
+                folders.extend(Some(path).filter(|path| !path.ends_with("tests")));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                sources.push((path.strip_prefix(&root).unwrap().to_owned(), text));
+            }
+        }
+    }
+    assert!(sources.len() > 30, "the sources were found");
+    sources
+}
+
+/// Code without comments and unit tests.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.split("\n#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or(text)
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn parts_use_each_other_in_one_direction() {
+    for (path, text) in sources() {
+        let part = path.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+        let part = part.trim_end_matches(".rs");
+        let Some((_, allowed)) = USES.iter().find(|(name, _)| *name == part) else {
+            panic!("{part} is not in the table of this test, and not in ARCHITECTURE.md");
+        };
+        for line in code(&text) {
+            for used in line.split("crate::").skip(1) {
+                let used: String =
+                    used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let is_part = USES.iter().any(|(name, _)| *name == used);
+                assert!(
+                    !is_part || used == part || allowed.contains(&used.as_str()),
+                    "{}: {part} may not use {used}: {line}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn each_outside_crate_lives_in_one_place() {
+    for (path, text) in sources() {
+        let path = path.display().to_string();
+        for (name, owners) in OWNERS {
+            if owners.iter().any(|owner| path.starts_with(owner)) {
+                continue;
+            }
+            let used = format!("{name}::");
+            for line in code(&text) {
+                let outside = line.match_indices(&used).any(|(at, _)| {
+                    !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+                });
+                assert!(!outside, "{path} uses {name}, which belongs to {owners:?}: {line}");
+            }
+        }
+    }
+}

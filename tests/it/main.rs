@@ -1,0 +1,15 @@
+//! The real binary with the embedded store, as a user would run it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
+
+mod again;
+mod errors;
+mod everything;
+mod large;
+mod layering;
+mod output;
+mod words;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,131 @@
+//! Data on stdout, the rest on stderr, and files that are whole or not there.
+
+use std::fs;
+use std::io::Read as _;
+use std::process::Stdio;
+
+use crate::support::{Sandbox, conversations, many};
+
+fn filled() -> Sandbox {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("a.pcap", &conversations());
+    sandbox.ok(&["ingest", "a.pcap", "--sensor", "tap-1"]);
+    sandbox
+}
+
+#[test]
+fn json_is_one_document_a_line_without_the_bytes() {
+    let sandbox = filled();
+    let listed = sandbox.ok(&["fetch", "--json", "http", "--limit", "3"]);
+    let documents: Vec<serde_json::Value> =
+        listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(documents.len(), 3);
+    let document = &documents[0];
+    assert_eq!(document["destination"]["ip"], "173.194.191.104");
+    assert_eq!(document["destination"]["port"], 80);
+    assert_eq!(document["network"]["transport"], "tcp");
+    assert_eq!(document["network"]["protocol"], "http");
+    assert_eq!(document["observer"]["name"], "tap-1");
+    assert_eq!(document["file"]["name"], "a.pcap");
+    assert_eq!(document["packet"]["link_type_name"], "ETHERNET");
+    assert!(document["packet"].get("data").is_none());
+    let full = sandbox.ok(&["fetch", "--json=full", "http", "--limit", "1"]);
+    let document: serde_json::Value = serde_json::from_str(&full).unwrap();
+    assert!(document["packet"]["data"].is_string());
+}
+
+#[test]
+fn list_is_one_line_a_packet() {
+    let sandbox = filled();
+    let listed = sandbox.ok(&["fetch", "--list", "173.194.191.104", "--limit", "1"]);
+    assert_eq!(
+        listed,
+        "2023-11-14T22:13:20.999999997Z 192.168.99.100:34557 > 173.194.191.104:80 \
+         tcp [psh,ack] http 97\n"
+    );
+}
+
+#[test]
+fn explain_shows_the_store_query() {
+    let sandbox = filled();
+    let explained = sandbox.ok(&["fetch", "--explain", "192.168.99.100", "53"]);
+    assert!(explained.contains("related.ip"), "{explained}");
+    assert!(explained.contains("source.port"), "{explained}");
+}
+
+#[test]
+fn without_a_name_the_file_is_called_by_the_time() {
+    let sandbox = filled();
+    sandbox.ok(&["fetch", "53"]);
+    let names: Vec<String> = fs::read_dir(sandbox.path("."))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("fetch-") && name.ends_with("Z.pcap"))
+        .collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
+fn a_failed_fetch_leaves_no_file() {
+    let sandbox = Sandbox::embedded();
+    assert_eq!(sandbox.run(&["fetch", "-w", "out.pcap"]).code, Some(1));
+    assert!(!sandbox.path("out.pcap").is_file());
+}
+
+#[test]
+fn mixed_link_types_make_a_pcapng_and_never_a_wrong_pcap() {
+    let sandbox = filled();
+    sandbox.file("raw.pcap", &crate::support::Pcap::new(101).packet(1, 2, &[0x45, 0]).bytes());
+    sandbox.ok(&["ingest", "raw.pcap"]);
+    sandbox.ok(&["fetch", "-w", "all.cap"]);
+    let bytes = fs::read(sandbox.path("all.cap")).unwrap();
+    assert_eq!(bytes[..4], [0x0a, 0x0d, 0x0d, 0x0a], "pcapng by itself");
+    sandbox.ok(&["fetch", "-w", "some.cap", "53"]);
+    let bytes = fs::read(sandbox.path("some.cap")).unwrap();
+    assert_eq!(bytes[..4], [0x4d, 0x3c, 0xb2, 0xa1], "pcap where it fits");
+    let run = sandbox.run(&["fetch", "-w", "no.pcap", "--format", "pcap"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(!sandbox.path("no.pcap").is_file());
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("many.pcap", &many(20_000));
+    sandbox.ok(&["ingest", "many.pcap"]);
+    for arguments in [&["fetch", "-w", "-"][..], &["fetch", "--list"], &["fetch", "--json"]] {
+        let mut child = sandbox
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut some = [0; 100];
+        child.stdout.take().unwrap().read_exact(&mut some).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{arguments:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn status_tells_what_there_is() {
+    let sandbox = filled();
+    let status: serde_json::Value =
+        serde_json::from_str(&sandbox.ok(&["status", "--json"])).unwrap();
+    assert_eq!(status["packets"], 200);
+    assert_eq!(status["earliest"], "2023-11-14T22:13:20.999999996Z");
+    assert_eq!(status["latest"], "2023-11-14T22:14:09.999999803Z");
+    assert_eq!(status["rights"]["read"], true);
+    assert!(sandbox.ok(&["status"]).contains("packets    200"));
+}
+
+#[test]
+fn help_completions_and_manual_are_there() {
+    let sandbox = Sandbox::embedded();
+    for command in ["setup", "ingest", "fetch", "prune", "status", "verify"] {
+        let help = sandbox.ok(&[command, "--help"]);
+        assert!(help.contains("--store"), "{help}");
+    }
+    assert!(sandbox.ok(&["completions", "bash"]).contains("pcap-archiver"));
+    assert!(sandbox.ok(&["man"]).starts_with(".ie"), "roff");
+}
