@@ -1,13 +1,16 @@
 //! Tantivy's directory of memory-mapped files, with what it lacks.
 
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tantivy::HasLen;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
     AntiCallToken, Directory, DirectoryLock, FileHandle, Lock, META_LOCK, MmapDirectory,
-    TerminatingWrite, WatchCallback, WatchHandle, WritePtr,
+    OwnedBytes, TerminatingWrite, WatchCallback, WatchHandle, WritePtr,
 };
 
 use crate::store::embedded::error::{index_error, kind_of_io};
@@ -21,10 +24,50 @@ pub(super) const META_FILE: &str = "meta.json";
 ///   so that after a power failure the old file could be back.
 /// - The first error of writing is remembered: tantivy reports most of them as "a thread died".
 /// - A store on a read-only disk can be read, though its lock file cannot be opened.
+///
+/// For readers it also does without a memory map where packets are stored: a fetch of everything
+/// would fill the process with pages that the system counts as its memory.
 #[derive(Debug, Clone)]
 pub(super) struct StoreDirectory {
     inner: MmapDirectory,
     faults: Arc<Faults>,
+    /// Where packets are read from without a map; `None` for the writer, whose merges copy
+    /// whole files.
+    unmapped: Option<PathBuf>,
+}
+
+/// Extension of the files with the stored packets.
+const PACKETS_EXTENSION: &str = "store";
+
+/// A file that is read piece by piece.
+#[derive(Debug)]
+struct UnmappedFile {
+    file: Mutex<File>,
+    length: usize,
+}
+
+impl UnmappedFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        Ok(Self { file: Mutex::new(file), length })
+    }
+}
+
+impl HasLen for UnmappedFile {
+    fn len(&self) -> usize {
+        self.length
+    }
+}
+
+impl FileHandle for UnmappedFile {
+    fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
+        let mut bytes = vec![0; range.len()];
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(range.start as u64))?;
+        file.read_exact(&mut bytes)?;
+        Ok(OwnedBytes::new(bytes))
+    }
 }
 
 /// What went wrong while writing.
@@ -37,11 +80,16 @@ pub(super) struct Faults {
 }
 
 impl StoreDirectory {
-    /// The files in `path`, which must be a directory.
-    pub(super) fn open(path: &Path) -> StoreResult<Self> {
+    /// The files in `path`, which must be a directory, for the writer.
+    pub(super) fn for_writer(path: &Path) -> StoreResult<Self> {
         let inner = MmapDirectory::open(path)
             .map_err(|error| index_error(format!("open {}", path.display()), &error.into()))?;
-        Ok(Self { inner, faults: Arc::default() })
+        Ok(Self { inner, faults: Arc::default(), unmapped: None })
+    }
+
+    /// The same, for a reader.
+    pub(super) fn for_reader(path: &Path) -> StoreResult<Self> {
+        Ok(Self { unmapped: Some(path.to_owned()), ..Self::for_writer(path)? })
     }
 
     /// What went wrong while writing, from now on.
@@ -118,7 +166,17 @@ impl TerminatingWrite for NotingWriter {
 
 impl Directory for StoreDirectory {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
-        self.inner.get_file_handle(path)
+        let packets = path.extension().is_some_and(|extension| extension == PACKETS_EXTENSION);
+        let Some(folder) = self.unmapped.as_ref().filter(|_| packets) else {
+            return self.inner.get_file_handle(path);
+        };
+        match UnmappedFile::open(&folder.join(path)) {
+            Ok(file) => Ok(Arc::new(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(OpenReadError::FileDoesNotExist(path.to_owned()))
+            }
+            Err(error) => Err(OpenReadError::wrap_io_error(error, path.to_owned())),
+        }
     }
 
     fn delete(&self, path: &Path) -> Result<(), DeleteError> {

@@ -149,7 +149,7 @@ impl Folder {
     /// The store as it is now; it does not change under the reader.
     pub(super) fn snapshot(&self) -> StoreResult<Searcher> {
         self.must_be_store()?;
-        let index = self.open(StoreDirectory::open(&self.path)?)?;
+        let index = self.open(StoreDirectory::for_reader(&self.path)?)?;
         self.snapshot_of(&index)
     }
 

@@ -1,93 +1,93 @@
 //! Which segments are merged into one.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use tantivy::SegmentMeta;
 use tantivy::indexer::{MergeCandidate, MergePolicy};
 
-/// Documents of a merged segment, at most: this bounds the memory and the time of a merge.
-pub(super) const LARGEST_MERGED: u32 = 2_000_000;
+/// Bytes of packets in a merged segment, at most. A merge maps them into memory; and each packet
+/// is written again at each merge.
+const LARGEST_MERGED: u64 = 96 << 20;
 /// Segments of about the same size that are worth a merge.
 const WORTH_A_MERGE: usize = 8;
-/// Segments below this many documents count as the same size.
-const SMALLEST_TIER: u32 = 4096;
+/// Segments with fewer bytes than this count as the same size.
+const SMALLEST_TIER: u64 = 256 << 10;
 
 /// Merges segments of about the same size, eight at a time, up to [`LARGEST_MERGED`]; so the
-/// number of segments grows with the logarithm of the packets first, and then by one for each
-/// so many packets.
+/// number of segments grows with the logarithm of the bytes first, and then by one for each so
+/// many bytes.
 #[derive(Debug)]
-pub(super) struct TieredMerges;
+pub(super) struct TieredMerges {
+    folder: PathBuf,
+}
+
+impl TieredMerges {
+    /// For the segments in this directory.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// Bytes of packets in a segment; one that cannot be looked at is not merged.
+    fn size(&self, segment: &SegmentMeta) -> u64 {
+        let file = self.folder.join(segment.id().uuid_string() + ".store");
+        fs::metadata(file).map_or(u64::MAX, |found| found.len())
+    }
+}
 
 impl MergePolicy for TieredMerges {
     fn compute_merge_candidates(&self, segments: &[SegmentMeta]) -> Vec<MergeCandidate> {
-        let mut sizes: Vec<(u32, usize)> = segments
-            .iter()
-            .enumerate()
-            .map(|(position, segment)| (segment.num_docs(), position))
-            .filter(|(documents, _)| *documents <= LARGEST_MERGED / 2)
-            .collect();
-        sizes.sort_unstable();
-        let groups = sizes.chunk_by(|(one, _), (other, _)| tier(*one) == tier(*other));
-        groups
-            .flat_map(merges_of_tier)
-            .map(|positions| {
-                MergeCandidate(positions.into_iter().map(|p| segments[p].id()).collect())
-            })
-            .collect()
+        let sizes: Vec<u64> = segments.iter().map(|segment| self.size(segment)).collect();
+        let ids = |places: Vec<usize>| places.into_iter().map(|p| segments[p].id()).collect();
+        merges(&sizes).into_iter().map(|places| MergeCandidate(ids(places))).collect()
     }
 }
 
-fn tier(documents: u32) -> u32 {
-    documents.max(SMALLEST_TIER).ilog2() / 3
+/// Places of segments to merge, given their sizes.
+fn merges(sizes: &[u64]) -> Vec<Vec<usize>> {
+    let mut places: Vec<usize> = (0..sizes.len()).collect();
+    places.retain(|place| sizes[*place] <= LARGEST_MERGED / 2);
+    places.sort_unstable_by_key(|place| sizes[*place]);
+    places
+        .chunk_by(|one, other| tier(sizes[*one]) == tier(sizes[*other]))
+        .flat_map(|same_size| same_size.chunks_exact(WORTH_A_MERGE))
+        .map(|group| {
+            let mut total = 0;
+            let fits = |place: &&usize| {
+                total += sizes[**place];
+                total <= LARGEST_MERGED
+            };
+            group.iter().take_while(fits).copied().collect()
+        })
+        .collect()
 }
 
-fn merges_of_tier(segments: &[(u32, usize)]) -> Vec<Vec<usize>> {
-    let mut merges = Vec::new();
-    for group in segments.chunks(WORTH_A_MERGE) {
-        if group.len() < WORTH_A_MERGE {
-            break;
-        }
-        let mut total = 0;
-        let fits = |(documents, _): &&(u32, usize)| {
-            total += *documents;
-            total <= LARGEST_MERGED
-        };
-        let positions: Vec<usize> = group.iter().take_while(fits).map(|(_, p)| *p).collect();
-        if positions.len() > 1 {
-            merges.push(positions);
-        }
-    }
-    merges
+/// Each is eight times the size of the one before.
+fn tier(bytes: u64) -> u32 {
+    bytes.max(SMALLEST_TIER).ilog2() / 3
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn merges(sizes: &[u32]) -> Vec<Vec<u32>> {
-        let mut segments: Vec<(u32, usize)> = sizes.iter().copied().zip(0..).collect();
-        segments.sort_unstable();
-        let groups = segments.chunk_by(|(one, _), (other, _)| tier(*one) == tier(*other));
-        groups
-            .flat_map(merges_of_tier)
-            .map(|merge| merge.into_iter().map(|position| sizes[position]).collect())
-            .collect()
+    fn merged(sizes: &[u64]) -> Vec<Vec<u64>> {
+        let sizes_at = |places: Vec<usize>| places.into_iter().map(|p| sizes[p]).collect();
+        merges(sizes).into_iter().map(sizes_at).collect()
     }
 
     #[test]
     fn eight_of_a_size_are_merged_and_fewer_are_left() {
-        assert_eq!(merges(&[10; 7]), Vec::<Vec<u32>>::new());
-        assert_eq!(merges(&[10; 8]), [[10; 8]]);
-        assert_eq!(
-            merges(&[10, 300_000, 10, 10, 10, 10, 10, 10, 5]),
-            [[5, 10, 10, 10, 10, 10, 10, 10]]
-        );
+        assert_eq!(merged(&[10; 7]), Vec::<Vec<u64>>::new());
+        assert_eq!(merged(&[10; 8]), [[10; 8]]);
+        let sizes = [10, 30 << 20, 10, 10, 10, 10, 10, 10, 5];
+        assert_eq!(merged(&sizes), [[5, 10, 10, 10, 10, 10, 10, 10]]);
     }
 
     #[test]
     fn no_merge_is_larger_than_the_limit() {
-        for merge in merges(&[600_000; 8]) {
-            assert!(merge.iter().sum::<u32>() <= LARGEST_MERGED);
-            assert_eq!(merge.len(), 3);
-        }
-        assert_eq!(merges(&[600_000; 8]).len(), 1);
+        assert_eq!(merged(&[30 << 20; 8]), [[30 << 20; 3]]);
+        assert_eq!(merged(&[LARGEST_MERGED; 8]), Vec::<Vec<u64>>::new());
+        assert_eq!(merged(&[u64::MAX; 8]), Vec::<Vec<u64>>::new());
     }
 }

@@ -14,7 +14,7 @@ use crate::packet::{Fingerprint, Timestamp};
 use crate::query::{Query, TimeRange};
 use crate::store::document::Value;
 use crate::store::embedded::document::{exact_time, is_indexed, mapped};
-use crate::store::embedded::schema::{LAYOUT, Search};
+use crate::store::embedded::schema::{LAYOUT, Search, answering};
 use crate::store::fields::FieldId;
 use crate::store::pushdown::{Condition, superset};
 
@@ -63,7 +63,7 @@ fn of_condition(condition: &Condition) -> Box<dyn IndexQuery> {
 }
 
 fn equals(id: FieldId, value: &Value<'_>) -> Box<dyn IndexQuery> {
-    let Some((field, search)) = LAYOUT.field(id) else { return Box::new(AllQuery) };
+    let Some((field, search)) = LAYOUT.field(answering(id)) else { return Box::new(AllQuery) };
     match (search, value) {
         (Search::Text, Value::Text(text)) if is_indexed(text) => {
             term(Term::from_field_text(field, text))
@@ -82,7 +82,7 @@ fn equals(id: FieldId, value: &Value<'_>) -> Box<dyn IndexQuery> {
 }
 
 fn in_network(id: FieldId, network: &IpNet) -> Box<dyn IndexQuery> {
-    let Some((field, Search::Ip)) = LAYOUT.field(id) else { return Box::new(AllQuery) };
+    let Some((field, Search::Ip)) = LAYOUT.field(answering(id)) else { return Box::new(AllQuery) };
     let address = |address| Term::from_field_ip_addr(field, mapped(address));
     let (first, last) = (address(network.network()), address(network.broadcast()));
     if first == last {
@@ -106,7 +106,9 @@ fn term(term: Term) -> Box<dyn IndexQuery> {
 
 /// Both ends belong to the range.
 fn column_range(id: FieldId, first: i64, last: i64) -> Box<dyn IndexQuery> {
-    let Some((field, Search::Column)) = LAYOUT.field(id) else { return Box::new(AllQuery) };
+    let Some((field, Search::Column)) = LAYOUT.field(answering(id)) else {
+        return Box::new(AllQuery);
+    };
     if first > last {
         return Box::new(EmptyQuery);
     }

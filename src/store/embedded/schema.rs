@@ -39,9 +39,22 @@ pub(super) enum Search {
     Capture,
 }
 
-/// How `id` can be searched; `None` when it is only kept.
-pub(super) fn search_of(id: FieldId) -> Option<Search> {
+/// The field that answers for `id`: another one where that holds all its values, since an
+/// answer may be too large, and each term costs time and space.
+pub(super) fn answering(id: FieldId) -> FieldId {
+    match id {
+        FieldId::SourceIp | FieldId::DestinationIp => FieldId::RelatedIp,
+        FieldId::NetworkBytes => FieldId::PacketLength,
+        id => id,
+    }
+}
+
+/// How `id` is indexed; `None` when it is only kept, or another field answers for it.
+fn search_of(id: FieldId) -> Option<Search> {
     let field = id.field();
+    if answering(id) != id {
+        return None;
+    }
     if !field.indexed {
         return None;
     }
@@ -90,7 +103,7 @@ impl Layout {
         Self { schema: builder.build(), record, id_high, id_low, block, exact_time, by_id }
     }
 
-    /// The field and how it can be searched; `None` when it is only kept.
+    /// The field and how it is indexed; `None` when it is not.
     pub(super) fn field(&self, id: FieldId) -> Option<(Field, Search)> {
         self.by_id[id as usize]
     }
@@ -124,13 +137,21 @@ mod tests {
     #[test]
     fn every_field_that_can_be_searched_is_in_the_index() {
         for (id, field) in FieldId::ALL.iter().zip(FIELDS) {
-            let entry = LAYOUT.schema.get_field(field.name).ok();
-            assert_eq!(entry.is_some(), field.indexed, "{}", field.name);
-            assert_eq!(LAYOUT.field(*id).map(|(field, _)| field), entry, "{}", field.name);
-            if let Some(entry) = entry {
-                let entry = LAYOUT.schema.get_field_entry(entry);
+            let found = LAYOUT.field(answering(*id)).map(|(field, _)| field);
+            assert_eq!(found.is_some(), field.indexed, "{}", field.name);
+            if let Some(found) = found {
+                let entry = LAYOUT.schema.get_field_entry(found);
+                assert_eq!(entry.name(), answering(*id).field().name);
                 assert!(entry.is_indexed() || entry.is_fast(), "{}", field.name);
             }
+        }
+    }
+
+    #[test]
+    fn the_fields_that_answer_are_of_the_same_kind() {
+        for id in FieldId::ALL {
+            assert_eq!(answering(*id).field().kind, id.field().kind);
+            assert_eq!(answering(answering(*id)), answering(*id));
         }
     }
 

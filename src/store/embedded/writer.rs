@@ -1,7 +1,9 @@
 //! The one writer of a store: append, commit, prune.
 
 use std::mem;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 
 use tantivy::collector::Count;
 use tantivy::index::SegmentId;
@@ -25,13 +27,15 @@ use crate::store::{
 
 /// What is not committed after so many packets or bytes is committed unasked, which bounds the
 /// memory for their ids and the work that is lost when the disk fails.
-const PACKETS_PER_COMMIT: u64 = 500_000;
+const PACKETS_PER_COMMIT: u64 = 400_000;
 /// See [`PACKETS_PER_COMMIT`].
 const BYTES_PER_COMMIT: u64 = 128 << 20;
-/// Memory of tantivy's indexing thread; it writes a segment when this is full.
-const INDEXING_MEMORY: usize = 64 << 20;
+/// Memory of each of tantivy's indexing threads; it writes a segment when this is full.
+const INDEXING_MEMORY: usize = 40 << 20;
+/// More would wait for the decoding of packets.
+const MOST_INDEXING_THREADS: usize = 2;
 /// Memory of documents that wait for the indexing thread.
-const QUEUE_BYTES: usize = 16 << 20;
+const QUEUE_BYTES: usize = 8 << 20;
 /// Documents and bytes that are handed over at once; one by one costs a lock each.
 const DOCUMENTS_PER_CHUNK: usize = 64;
 /// See [`DOCUMENTS_PER_CHUNK`].
@@ -231,11 +235,11 @@ impl From<StoreError> for Failure {
 
 impl Session {
     fn open(folder: Folder, lock: WriterLock) -> StoreResult<Self> {
-        let directory = StoreDirectory::open(folder.path())?;
+        let directory = StoreDirectory::for_writer(folder.path())?;
         let faults = directory.faults();
         let index = folder.open_or_create(directory)?;
         folder.remove_leftovers(&index)?;
-        let writer = index_writer(&index)
+        let writer = index_writer(&folder, &index)
             .map_err(|error| index_error(folder.operation("open for writing"), &error))?;
         let known = KnownIds::new(folder.snapshot_of(&index)?);
         let rooms = Rooms::new(QUEUE_BYTES);
@@ -296,7 +300,7 @@ impl Session {
     fn writer(&mut self) -> tantivy::Result<&mut IndexWriter<PacketDocument>> {
         match &mut self.writer {
             Some(writer) => Ok(writer),
-            none => Ok(none.insert(index_writer(&self.index)?)),
+            none => Ok(none.insert(index_writer(&self.folder, &self.index)?)),
         }
     }
 
@@ -387,16 +391,15 @@ impl Session {
     }
 }
 
-fn index_writer(index: &Index) -> tantivy::Result<IndexWriter<PacketDocument>> {
-    // One thread each: they keep the packets in order, and the decoding of packets needs the
-    // other cores more.
+fn index_writer(folder: &Folder, index: &Index) -> tantivy::Result<IndexWriter<PacketDocument>> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let options = IndexWriterOptions::builder()
-        .num_worker_threads(1)
+        .num_worker_threads((cores / 2).clamp(1, MOST_INDEXING_THREADS))
         .memory_budget_per_thread(INDEXING_MEMORY)
         .num_merge_threads(1)
         .build();
     let writer = index.writer_with_options(options)?;
-    writer.set_merge_policy(Box::new(TieredMerges));
+    writer.set_merge_policy(Box::new(TieredMerges::new(folder.path())));
     Ok(writer)
 }
 
