@@ -76,6 +76,7 @@ pub(super) struct Faults {
     first: Mutex<Option<io::Error>>,
     /// Bytes that can still be written, for tests of a full disk.
     #[cfg(test)]
+    #[cfg(feature = "testing")]
     pub(super) bytes_left: Mutex<Option<usize>>,
 }
 
@@ -119,6 +120,7 @@ impl Faults {
     }
 
     #[cfg(test)]
+    #[cfg(feature = "testing")]
     fn spend(&self, bytes: usize) -> io::Result<()> {
         let mut left = self.bytes_left.lock().unwrap();
         match left.as_mut() {
@@ -149,6 +151,7 @@ struct NotingWriter {
 impl Write for NotingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         #[cfg(test)]
+        #[cfg(feature = "testing")]
         self.faults.note(self.faults.spend(bytes.len()))?;
         self.faults.note(self.inner.write(bytes))
     }

@@ -20,6 +20,7 @@ mod schema;
 mod search;
 mod status;
 #[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 mod writer;
 

@@ -1,7 +1,5 @@
 //! The embedded store as a whole.
 
-#![cfg(feature = "testing")]
-
 mod crash;
 
 use std::fs;
