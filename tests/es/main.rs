@@ -1,9 +1,11 @@
 //! The Elasticsearch store on a real server: `tests/server/elasticsearch start DIR`, load
 //! `DIR/env`, then `cargo test --features es-tests --test es`. Without a server they fail.
 
-#![expect(clippy::expect_used, reason = "tests fail by panicking")]
-
+mod errors;
+mod pages;
+mod setup;
 mod support;
+mod writing;
 
 use pcap_archiver::testing::conformance;
 
