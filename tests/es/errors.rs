@@ -1,6 +1,7 @@
 //! What goes wrong, and what the caller is told.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pcap_archiver::query::Query;
 use pcap_archiver::store::{
@@ -81,4 +82,20 @@ async fn a_wrong_certificate_file_is_told_before_anything_is_sent() {
     let access = Access { ca_certificate: absent, ..server.access.clone() };
     let result = store::open((*url).clone(), access).await;
     assert_eq!(kind_of(result), StoreErrorKind::InvalidConfiguration);
+}
+
+/// A server that has just started refuses the right password for some seconds, so setup tries
+/// again; but not for ever.
+#[tokio::test]
+async fn setup_calls_a_wrong_password_wrong() {
+    let archive = Archive::named("password");
+    let credentials = Credentials::Basic {
+        username: "elastic".to_owned(),
+        password: Secret::new("wrong password"),
+    };
+    let access = Access { credentials, ..archive.access.clone() };
+    let start = Instant::now();
+    let result = archive.server.open(&access).await.setup(&archive.options()).await;
+    assert_eq!(kind_of(result), StoreErrorKind::Unauthorized);
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }

@@ -11,5 +11,7 @@ use pcap_archiver::testing::conformance;
 
 #[tokio::test]
 async fn the_store_conforms() {
-    conformance(&support::Archives).await;
+    let archives = support::Archives::default();
+    conformance(&archives).await;
+    archives.destroy().await;
 }

@@ -65,6 +65,13 @@ impl Archive {
         Self { server, access, keys: tempfile::tempdir().expect("a folder") }
     }
 
+    /// Set up, for the administrator alone.
+    pub(crate) async fn set_up_without_keys(name: &str) -> Self {
+        let archive = Self::named(name);
+        archive.admin().await.setup(&SetupOptions::default()).await.expect("setup");
+        archive
+    }
+
     /// Set up, with keys.
     pub(crate) async fn set_up(name: &str) -> Self {
         let archive = Self::named(name);
@@ -146,17 +153,31 @@ pub(crate) async fn raw(
 }
 
 /// Archives for the conformance suite: each opened as administrator.
-pub(crate) struct Archives;
+#[derive(Default)]
+pub(crate) struct Archives(tokio::sync::Mutex<Vec<Archive>>);
+
+impl Archives {
+    pub(crate) async fn destroy(self) {
+        for archive in self.0.into_inner() {
+            archive.destroy().await;
+        }
+    }
+}
 
 #[async_trait]
 impl Fixture for Archives {
     async fn fresh(&self) -> Arc<dyn PacketStore> {
-        let archive = Archive::set_up("suite").await;
-        Arc::new(archive.admin().await)
+        let archive = Archive::set_up_without_keys("suite").await;
+        let store = archive.admin().await;
+        self.0.lock().await.push(archive);
+        Arc::new(store)
     }
 
+    /// The newest archive is the one that is asked for: the suite uses one after the other.
     async fn reopen(&self, store: Arc<dyn PacketStore>) -> Arc<dyn PacketStore> {
-        store
+        drop(store);
+        let archives = self.0.lock().await;
+        Arc::new(archives.last().expect("an archive").admin().await)
     }
 }
 

@@ -60,6 +60,21 @@ async fn a_blocked_index_is_full_and_nothing_is_rejected() {
     archive.destroy().await;
 }
 
+/// The limit of 1,000 shards for each node, reached by an archive that wants 1,024 at once.
+#[tokio::test]
+async fn the_shard_limit_is_full_and_nothing_is_rejected() {
+    let archive = Archive::named("shards");
+    let admin = archive.admin().await;
+    let setup = |shards: u32| SetupOptions { shards: Some(shards), ..SetupOptions::default() };
+    admin.setup(&setup(1_024)).await.unwrap();
+    let records = packets("shards.pcap", 3);
+    let error = admin.append(records.clone()).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Full, "{error}");
+    admin.setup(&setup(1)).await.unwrap();
+    assert_eq!(append(&admin, &records).await.stored, 3);
+    archive.destroy().await;
+}
+
 #[tokio::test]
 async fn a_packet_larger_than_the_server_takes_is_rejected_alone() {
     let archive = Archive::set_up("large").await;

@@ -1,8 +1,6 @@
 //! Batches of packets → bulk requests, and their answers read packet by packet.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -165,13 +163,11 @@ impl Item {
             _ => {}
         }
         let refusal = Refusal::of(status, self.create.error.unwrap_or_default());
+        let is_about_the_document = (400..500).contains(&status);
         match refusal.kind() {
-            StoreErrorKind::Busy => Verdict::Busy(refusal.reason),
-            StoreErrorKind::Other if (400..500).contains(&status) => {
-                Verdict::Refused(refusal.reason)
-            }
-            // An error within the server says nothing about the document.
-            StoreErrorKind::Other => Verdict::Busy(refusal.reason),
+            StoreErrorKind::Other if is_about_the_document => Verdict::Refused(refusal.reason),
+            // Another error within the server says nothing about the document.
+            StoreErrorKind::Busy | StoreErrorKind::Other => Verdict::Busy(refusal.reason),
             _ => Verdict::Failed(refusal),
         }
     }
@@ -185,13 +181,9 @@ impl Item {
 /// out once in 10^27 times.
 pub(super) fn write_nudges(lines: &mut Vec<u8>, index: &str, shards: u32) -> usize {
     let count = if shards == 1 { 1 } else { shards as usize * 64 };
-    let mut id = String::new();
     for number in 0..count {
-        id.clear();
-        // Writing to a string does not fail.
-        let _ = write!(id, "refresh-{number}");
-        write_action(lines, index, &id);
-        let _ = lines.write_all(b"{\"@timestamp\":\"refresh\"}\n");
+        write_action(lines, index, &format!("refresh-{number}"));
+        lines.extend_from_slice(b"{\"@timestamp\":\"refresh\"}\n");
     }
     count
 }
