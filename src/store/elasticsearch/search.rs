@@ -12,7 +12,6 @@ use tracing::debug;
 
 use super::answer::Failure;
 use super::client::{Client, Request};
-use super::document::SOURCE_FIELDS;
 use super::dsl;
 use super::page::{Lengths, Page, SortKey};
 use crate::packet::{Fingerprint, StoredPacket};
@@ -194,8 +193,9 @@ impl Search {
     }
 
     async fn page(&self, cursor: &mut Cursor, size: u64) -> Result<Page, Failure> {
-        let source: Vec<&str> = SOURCE_FIELDS.iter().map(|field| field.field().name).collect();
-        let mut extra = json!({ "_source": source });
+        // Documents come whole: leaving out what is not needed makes them a third shorter, and
+        // takes the server nearly twice as long (8.19, pages of 8,000).
+        let mut extra = json!({});
         if cursor.longest.is_none() {
             let length = FieldId::PacketCapturedLength.field().name;
             extra["aggs"] = json!({ "longest": { "max": { "field": length } } });
