@@ -1,18 +1,24 @@
 //! The Elasticsearch store on a real server: `tests/server/elasticsearch start DIR`, load
 //! `DIR/env`, then `cargo test --features es-tests --test es`. Without a server they fail.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
 
+mod errors;
 mod outage;
+mod pages;
 mod program;
 #[path = "../support/mod.rs"]
 mod sandbox;
+mod setup;
 mod support;
+mod writing;
 
 use pcap_archiver::testing::conformance;
 
 #[tokio::test]
 async fn the_store_conforms() {
-    conformance(&support::Archives).await;
+    let archives = support::Archives::default();
+    conformance(&archives).await;
+    archives.destroy().await;
 }
