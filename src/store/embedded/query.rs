@@ -30,14 +30,15 @@ pub(super) fn index_query(query: &Query) -> Box<dyn IndexQuery> {
 /// The same, for people to read.
 pub(super) fn explain(query: &Query) -> String {
     let TimeRange { earliest, latest } = query.time;
-    let mut text = superset(&query.filter).to_string();
-    if let Some(earliest) = earliest {
-        text += &format!(" and @timestamp >= {earliest}");
-    }
-    if let Some(latest) = latest {
-        text += &format!(" and @timestamp <= {latest}");
-    }
-    text
+    let condition = match superset(&query.filter) {
+        Condition::Or(conditions) if earliest.or(latest).is_some() => {
+            format!("({})", Condition::Or(conditions))
+        }
+        condition => condition.to_string(),
+    };
+    let earliest = earliest.map(|time| format!(" and @timestamp >= {time}"));
+    let latest = latest.map(|time| format!(" and @timestamp <= {time}"));
+    condition + &earliest.unwrap_or_default() + &latest.unwrap_or_default()
 }
 
 /// Exactly the packets captured before `time`; also where the index cannot hold their times.
@@ -111,4 +112,37 @@ fn column_range(id: FieldId, first: i64, last: i64) -> Box<dyn IndexQuery> {
     }
     let bound = |field: Field, number| Bound::Included(Term::from_field_i64(field, number));
     Box::new(RangeQuery::new(bound(field, first), bound(field, last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::{Filter, Predicate};
+
+    #[test]
+    fn explains_the_whole_question() {
+        let time = Timestamp::from_parts(1_700_000_000, 0);
+        let query = Query {
+            filter: Filter::Is(Predicate::Port(53)),
+            time: TimeRange { earliest: Some(time), latest: None },
+            ..Query::all()
+        };
+        assert_eq!(
+            explain(&query),
+            "(source.port:53 or destination.port:53) \
+             and @timestamp >= 2023-11-14T22:13:20.000000000Z"
+        );
+        assert_eq!(explain(&Query::all()), "all");
+    }
+
+    #[test]
+    fn ports_and_addresses_are_terms_and_networks_are_ranges() {
+        let question = |filter: Filter| format!("{:?}", of_condition(&superset(&filter)));
+        let host = |text: &str| Filter::Is(Predicate::Host(text.parse().unwrap()));
+        assert!(question(host("192.0.2.1/32")).starts_with("TermQuery"));
+        assert!(question(host("192.0.2.0/24")).starts_with("RangeQuery"));
+        assert_eq!(question(Filter::All), "AllQuery");
+        assert_eq!(question(Filter::Or(Vec::new())), "EmptyQuery");
+        assert!(!question(Filter::Is(Predicate::Port(53))).contains("AllQuery"));
+    }
 }

@@ -3,6 +3,11 @@
 //! Tantivy bounds that queue by the number of documents only, and packets can have megabytes.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// After waiting so long without any room given back, one may go in all the same: when the
+/// indexing thread is dead, handing a document over is what tells.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// All the room there is.
 #[derive(Debug)]
@@ -34,7 +39,14 @@ impl Rooms {
     pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Room {
         let mut taken = self.taken();
         while *taken > 0 && *taken + bytes > self.bytes {
-            taken = self.given_back.wait(taken).unwrap_or_else(PoisonError::into_inner);
+            let (guard, waited) = self
+                .given_back
+                .wait_timeout(taken, PATIENCE)
+                .unwrap_or_else(PoisonError::into_inner);
+            taken = guard;
+            if waited.timed_out() {
+                break;
+            }
         }
         *taken += bytes;
         drop(taken);
@@ -73,6 +85,13 @@ mod tests {
         assert!(!waiting.is_finished());
         drop(first);
         waiting.join().unwrap();
+    }
+
+    #[test]
+    fn does_not_wait_for_ever() {
+        let rooms = Rooms::new(10);
+        let _never_given_back = rooms.take(6);
+        drop(rooms.take(6));
     }
 
     #[test]

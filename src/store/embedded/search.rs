@@ -5,7 +5,7 @@
 //! looking at the columns of what is left; segments whose first key lies behind the page are
 //! not looked at. Since captures arrive in about the order of time, that is most of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tantivy::columnar::ColumnValues;
@@ -196,37 +196,44 @@ fn by_time(searcher: &Searcher) -> tantivy::Result<Vec<FirstColumn>> {
     searcher.segment_readers().iter().map(times).collect()
 }
 
-/// Numbers captures by their fingerprints across all segments.
-fn by_capture(searcher: &Searcher) -> tantivy::Result<Vec<FirstColumn>> {
-    let name = FieldId::PacketCapture.field().name;
-    let mut segments = Vec::new();
-    for segment in searcher.segment_readers() {
-        let mut captures: Vec<Vec<u8>> = Vec::new();
+/// The captures of one segment, by the numbers that its column has for them.
+struct Captures {
+    /// Absent in a segment without documents.
+    column: Option<Arc<dyn ColumnValues<u64>>>,
+    fingerprints: Vec<Vec<u8>>,
+}
+
+impl Captures {
+    fn of(segment: &SegmentReader) -> tantivy::Result<Self> {
+        let mut fingerprints = Vec::new();
+        let name = FieldId::PacketCapture.field().name;
         let Some(column) = segment.fast_fields().bytes(name)? else {
-            segments.push((None, captures));
-            continue;
+            return Ok(Self { column: None, fingerprints });
         };
         let mut terms = column.dictionary().stream()?;
         while terms.advance() {
-            captures.push(terms.key().to_vec());
+            fingerprints.push(terms.key().to_vec());
         }
-        let numbers = column.ords().clone().first_or_default_col(0);
-        segments.push((Some(numbers), captures));
+        let column = Some(column.ords().clone().first_or_default_col(0));
+        Ok(Self { column, fingerprints })
     }
-    let all: BTreeSet<Vec<u8>> =
-        segments.iter().flat_map(|(_, captures)| captures.iter().cloned()).collect();
-    let all: Vec<Vec<u8>> = all.into_iter().collect();
-    let rank = |capture: &Vec<u8>| {
-        all.binary_search(capture).ok().and_then(|rank| i64::try_from(rank).ok())
-    };
-    let column = |(numbers, captures): (Option<Arc<dyn ColumnValues<u64>>>, Vec<Vec<u8>>)| {
-        let ranks = captures.iter().map(|capture| rank(capture).unwrap_or(i64::MAX)).collect();
-        match numbers {
-            Some(numbers) => FirstColumn::Capture(numbers, ranks),
-            None => FirstColumn::None,
+}
+
+/// Ranks captures by their fingerprints across all segments.
+fn by_capture(searcher: &Searcher) -> tantivy::Result<Vec<FirstColumn>> {
+    let segments: Vec<Captures> =
+        searcher.segment_readers().iter().map(Captures::of).collect::<tantivy::Result<_>>()?;
+    let all: BTreeSet<&Vec<u8>> =
+        segments.iter().flat_map(|segment| &segment.fingerprints).collect();
+    let ranks: HashMap<&Vec<u8>, i64> = all.into_iter().zip(0..).collect();
+    let first = |segment: &Captures| match &segment.column {
+        Some(column) => {
+            let ranks = segment.fingerprints.iter().map(|capture| ranks[capture]).collect();
+            FirstColumn::Capture(column.clone(), ranks)
         }
+        None => FirstColumn::None,
     };
-    Ok(segments.into_iter().map(column).collect())
+    Ok(segments.iter().map(first).collect())
 }
 
 impl Left {

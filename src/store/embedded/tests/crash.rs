@@ -69,10 +69,8 @@ async fn a_killed_process_loses_nothing_and_doubles_nothing() {
         most = most.max(acknowledged);
 
         let store = store_in(&path);
-        let found = match store.status().await.unwrap().set_up {
-            true => ids(&store).await,
-            false => Vec::new(),
-        };
+        let set_up = store.status().await.unwrap().set_up;
+        let found = if set_up { ids(&store).await } else { Vec::new() };
         let unique: BTreeSet<PacketId> = found.iter().copied().collect();
         assert_eq!(unique.len(), found.len(), "round {round}: a packet is stored twice");
         let missing = expected[..acknowledged].iter().filter(|id| !unique.contains(id)).count();
