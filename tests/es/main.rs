@@ -1,7 +1,7 @@
 //! The Elasticsearch store on a real server: `tests/server/elasticsearch start DIR`, load
 //! `DIR/env`, then `cargo test --features es-tests --test es`. Without a server they fail.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
 
 mod errors;

@@ -17,7 +17,6 @@ pub struct Program {
     pub sandbox: Sandbox,
     index: String,
     url: String,
-    ca: String,
 }
 
 impl Program {
@@ -40,7 +39,7 @@ impl Program {
             ("PCAP_ARCHIVER_CA_CERT", ca),
             ("PCAP_ARCHIVER_INDEX", &index),
         ]);
-        let program = Self { sandbox, index, url: url.to_owned(), ca: ca.to_owned() };
+        let program = Self { sandbox, index, url: url.to_owned() };
         let admin = ["--username", username, "--password-file", password_file];
         fs::write(program.sandbox.path("admin"), admin.join("\n")).unwrap();
         program
@@ -80,9 +79,8 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         let run = self.admin(&["setup", "--destroy", "--yes"]);
-        if run.code != Some(0) && !std::thread::panicking() {
-            panic!("destroy {}: {run}", self.index);
-        }
+        let told = run.code == Some(0) || std::thread::panicking();
+        assert!(told, "destroy {}: {run}", self.index);
     }
 }
 
