@@ -246,7 +246,9 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    const ENCODERS: [(&str, fn(&[u8]) -> Vec<u8>); 5] =
+    type Encoder = fn(&[u8]) -> Vec<u8>;
+
+    const ENCODERS: [(&str, Encoder); 5] =
         [("gzip", gzip), ("zstd", zstd), ("lz4", lz4), ("xz", xz), ("bzip2", bzip2)];
 
     fn skippable_frame() -> Vec<u8> {

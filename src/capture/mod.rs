@@ -7,7 +7,7 @@
 //! This is the only folder that knows pcap-file and the decompression crates. Of pcap-file it
 //! uses what takes captures as they are: the file header of pcap and the block structure of
 //! pcapng when reading, and its raw packets and raw blocks when writing. Its readers and typed
-//! blocks (2.0.0, 3.0.0-rc1 and 3.0.0-rc.3 were compared) do not fit an archive:
+//! blocks (3.0.0-rc1 and 3.0.0-rc.3 were compared) do not fit an archive:
 //!
 //! - they refuse what real captures hold: a captured length above the original length or the
 //!   snapshot length, a fraction of a second or more, times before 1970, text that is not UTF-8;

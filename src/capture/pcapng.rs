@@ -364,7 +364,7 @@ mod tests {
             let flags = order.u32(0x8000_0001);
             let list: &[(u16, &[u8])] = &[
                 (2, b"eth0"),
-                (3, b"the tap"),
+                (3, b"the tap\0"),
                 (10, &[1, 2, 3, 4]),
                 (9, &[9]),
                 (13, &[4]),

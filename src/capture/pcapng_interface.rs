@@ -75,7 +75,9 @@ fn take_option(
 ) -> Result<(), &'static str> {
     match code {
         IF_NAME | IF_DESCRIPTION => {
-            let (text, is_valid) = value.text();
+            let (mut text, is_valid) = value.text();
+            // Some programs end their names with a NUL, which is no part of them.
+            text.truncate(text.trim_end_matches('\0').len());
             let field =
                 if code == IF_NAME { &mut interface.name } else { &mut interface.description };
             *field = Some(text);

@@ -261,7 +261,7 @@ mod tests {
     fn the_length_of_a_damaged_tail_is_known_in_a_plain_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("damaged");
-        let damage = record(LITTLE, [1, 2, u32::MAX, 3], &[0; 300_000]);
+        let damage = record(LITTLE, [1, 2, u32::MAX, 3], &vec![0; 300_000]);
         std::fs::write(&path, [small_pcap(), damage].concat()).unwrap();
         let mut reader = CaptureReader::open(&path).unwrap();
         assert_eq!(reader.by_ref().count(), 1);

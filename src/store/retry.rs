@@ -1,5 +1,6 @@
 //! Patience: a store that waits and sends again what another store could not take yet.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,14 @@ impl Patience {
     }
 }
 
+/// These packets of a batch; mostly they are all of it.
+fn part(batch: &Arc<Vec<PacketRecord>>, places: &[usize]) -> Arc<Vec<PacketRecord>> {
+    if places.len() == batch.len() {
+        return batch.clone();
+    }
+    Arc::new(places.iter().map(|place| batch[*place].clone()).collect())
+}
+
 #[async_trait]
 impl PacketStore for RetryStore {
     async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
@@ -98,14 +107,19 @@ impl PacketStore for RetryStore {
     async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
         let mut patience = Patience::new(self.policy);
         let mut total = AppendOutcome::default();
-        let mut pending = batch;
-        // Where the packets of `pending` stand in the batch that was handed in.
-        let mut places: Vec<usize> = (0..pending.len()).collect();
-        loop {
-            let outcome = match self.inner.append(pending.clone()).await {
+        let mut waiting: VecDeque<usize> = (0..batch.len()).collect();
+        // A busy store may take a part of what it refuses as a whole.
+        let mut at_once = batch.len();
+        while !waiting.is_empty() {
+            let places: Vec<usize> = waiting.drain(..at_once.min(waiting.len())).collect();
+            let outcome = match self.inner.append(part(&batch, &places)).await {
                 Ok(outcome) => outcome,
                 Err(error) => {
+                    if error.kind == StoreErrorKind::Busy {
+                        at_once = places.len().div_ceil(2);
+                    }
                     patience.wait(error).await?;
+                    places.into_iter().rev().for_each(|place| waiting.push_front(place));
                     continue;
                 }
             };
@@ -115,18 +129,18 @@ impl PacketStore for RetryStore {
                 rejection.index = places[rejection.index];
                 rejection
             }));
-            if outcome.retry.is_empty() {
-                return Ok(total);
-            }
-            if outcome.retry.len() < pending.len() {
+            waiting.extend(outcome.retry.iter().map(|index| places[*index]));
+            if outcome.retry.len() < places.len() {
                 patience.reset();
+                at_once = (at_once * 2).min(batch.len());
             }
-            let reason = outcome.retry_reason.unwrap_or_else(|| "busy".to_owned());
-            let what = format!("store {} of {} packets", outcome.retry.len(), pending.len());
-            patience.wait(StoreError::new(StoreErrorKind::Busy, what, reason)).await?;
-            places = outcome.retry.iter().map(|index| places[*index]).collect();
-            pending = Arc::new(outcome.retry.iter().map(|index| pending[*index].clone()).collect());
+            if !outcome.retry.is_empty() {
+                let reason = outcome.retry_reason.unwrap_or_else(|| "busy".to_owned());
+                let what = format!("store {} of {} packets", outcome.retry.len(), places.len());
+                patience.wait(StoreError::new(StoreErrorKind::Busy, what, reason)).await?;
+            }
         }
+        Ok(total)
     }
 
     async fn flush(&self) -> StoreResult<()> {
@@ -166,3 +180,6 @@ impl PacketStore for RetryStore {
         self.inner.destroy().await
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

@@ -4,15 +4,21 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
 
+mod errors;
 mod outage;
+mod pages;
 mod program;
 #[path = "../support/mod.rs"]
 mod sandbox;
+mod setup;
 mod support;
+mod writing;
 
 use pcap_archiver::testing::conformance;
 
 #[tokio::test]
 async fn the_store_conforms() {
-    conformance(&support::Archives).await;
+    let archives = support::Archives::default();
+    conformance(&archives).await;
+    archives.destroy().await;
 }

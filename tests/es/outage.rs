@@ -14,7 +14,7 @@ use crate::program::{Program, assert_same_records};
 use crate::sandbox::many;
 
 /// Smaller than three bulk requests of the ingest, so that the server answers 429 to some.
-const INDEXING_PRESSURE: &str = "indexing_pressure.memory.limit: 9mb\n";
+const INDEXING_PRESSURE: &str = "indexing_pressure.memory.limit: 6mb\n";
 
 /// A server of this test's own, that it may kill.
 struct Server {

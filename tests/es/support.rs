@@ -5,21 +5,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
-use pcap_archiver::packet::{PacketRecord, StoredPacket};
+use pcap_archiver::packet::{LinkType, PacketRecord, StoredPacket};
 use pcap_archiver::query::Query;
 use pcap_archiver::store::elasticsearch::ElasticsearchStore;
 use pcap_archiver::store::{
     Access, AppendOutcome, Credentials, PacketStore, Secret, SetupOptions, StoreError,
     StoreErrorKind, StoreResult, StoreUrl,
 };
-use pcap_archiver::testing::Fixture;
+use pcap_archiver::testing::{CaptureBuilder, Fixture, udp_frame};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Where the tests' server is, from the environment. Without it the tests fail.
-pub struct Server {
-    pub url: StoreUrl,
-    pub access: Access,
+pub(crate) struct Server {
+    pub(crate) url: StoreUrl,
+    pub(crate) access: Access,
 }
 
 fn variable(name: &str) -> String {
@@ -29,7 +29,7 @@ fn variable(name: &str) -> String {
 }
 
 impl Server {
-    pub fn from_env() -> Self {
+    pub(crate) fn from_env() -> Self {
         let password = std::fs::read_to_string(variable("ELASTICSEARCH_PASSWORD_FILE"))
             .expect("the password file can be read");
         let credentials = Credentials::Basic {
@@ -44,74 +44,86 @@ impl Server {
         Self { url: StoreUrl::parse(&variable("ELASTICSEARCH_URL")).expect("a URL"), access }
     }
 
-    pub async fn open(&self, access: &Access) -> ElasticsearchStore {
+    pub(crate) async fn open(&self, access: &Access) -> ElasticsearchStore {
         ElasticsearchStore::open(&self.url, access).await.expect("opened")
     }
 }
 
 /// An archive with its keys, which is removed from the server by [`Archive::destroy`].
-pub struct Archive {
-    pub server: Server,
-    pub access: Access,
-    pub keys: TempDir,
+pub(crate) struct Archive {
+    pub(crate) server: Server,
+    pub(crate) access: Access,
+    pub(crate) keys: TempDir,
 }
 
 impl Archive {
     /// Only a name; nothing is set up.
-    pub fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         let server = Server::from_env();
         let index = format!("pcap-test-{name}-{:08x}", rand::random::<u32>());
         let access = Access { index, ..server.access.clone() };
         Self { server, access, keys: tempfile::tempdir().expect("a folder") }
     }
 
+    /// Set up, for the administrator alone.
+    pub(crate) async fn set_up_without_keys(name: &str) -> Self {
+        let archive = Self::named(name);
+        archive.admin().await.setup(&SetupOptions::default()).await.expect("setup");
+        archive
+    }
+
     /// Set up, with keys.
-    pub async fn set_up(name: &str) -> Self {
+    pub(crate) async fn set_up(name: &str) -> Self {
         let archive = Self::named(name);
         archive.admin().await.setup(&archive.options()).await.expect("setup");
         archive
     }
 
-    pub fn options(&self) -> SetupOptions {
+    pub(crate) fn options(&self) -> SetupOptions {
         SetupOptions { keys_dir: Some(self.keys.path().to_owned()), ..SetupOptions::default() }
     }
 
-    pub fn index(&self) -> &str {
+    pub(crate) fn index(&self) -> &str {
         &self.access.index
     }
 
-    pub async fn admin(&self) -> ElasticsearchStore {
+    pub(crate) async fn admin(&self) -> ElasticsearchStore {
         self.server.open(&self.access).await
     }
 
-    pub async fn with_key(&self, role: &str) -> ElasticsearchStore {
+    pub(crate) async fn with_key(&self, role: &str) -> ElasticsearchStore {
         self.server.open(&self.key_access(role)).await
     }
 
-    pub fn key(&self, role: &str) -> String {
+    pub(crate) fn key(&self, role: &str) -> String {
         let path = self.keys.path().join(format!("{role}.key"));
         std::fs::read_to_string(path).expect("a key").trim().to_owned()
     }
 
-    pub fn key_access(&self, role: &str) -> Access {
+    pub(crate) fn key_access(&self, role: &str) -> Access {
         let credentials = Credentials::ApiKey(Secret::new(self.key(role)));
         Access { credentials, ..self.access.clone() }
     }
 
-    pub async fn destroy(self) {
+    pub(crate) async fn destroy(self) {
         self.admin().await.destroy().await.expect("destroy");
     }
 
     /// The server's own answer, without the store.
-    pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         raw(&self.server, method, path, body).await.1
     }
 }
 
-pub use elasticsearch::http::Method;
+pub(crate) use elasticsearch::http::Method;
 
 /// A request past the store.
-pub async fn raw(server: &Server, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+pub(crate) async fn raw(
+    server: &Server,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> (u16, Value) {
     use elasticsearch::cert::{Certificate, CertificateValidation};
     use elasticsearch::http::headers::HeaderMap;
     use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
@@ -141,28 +153,63 @@ pub async fn raw(server: &Server, method: Method, path: &str, body: Option<Value
 }
 
 /// Archives for the conformance suite: each opened as administrator.
-pub struct Archives;
+#[derive(Default)]
+pub(crate) struct Archives(tokio::sync::Mutex<Vec<Archive>>);
+
+impl Archives {
+    pub(crate) async fn destroy(self) {
+        for archive in self.0.into_inner() {
+            archive.destroy().await;
+        }
+    }
+}
 
 #[async_trait]
 impl Fixture for Archives {
     async fn fresh(&self) -> Arc<dyn PacketStore> {
-        let archive = Archive::set_up("suite").await;
-        Arc::new(archive.admin().await)
+        let archive = Archive::set_up_without_keys("suite").await;
+        let store = archive.admin().await;
+        self.0.lock().await.push(archive);
+        Arc::new(store)
     }
 
+    /// The newest archive is the one that is asked for: the suite uses one after the other.
     async fn reopen(&self, store: Arc<dyn PacketStore>) -> Arc<dyn PacketStore> {
-        store
+        drop(store);
+        let archives = self.0.lock().await;
+        Arc::new(archives.last().expect("an archive").admin().await)
     }
 }
 
-pub async fn append(store: &dyn PacketStore, records: &Arc<Vec<PacketRecord>>) -> AppendOutcome {
+pub(crate) async fn append(
+    store: &dyn PacketStore,
+    records: &Arc<Vec<PacketRecord>>,
+) -> AppendOutcome {
     store.append(records.clone()).await.expect("append")
 }
 
-pub async fn fetch(store: &dyn PacketStore, query: &Query) -> StoreResult<Vec<StoredPacket>> {
+pub(crate) async fn fetch(
+    store: &dyn PacketStore,
+    query: &Query,
+) -> StoreResult<Vec<StoredPacket>> {
     store.fetch(query).try_collect().await
 }
 
-pub fn kind_of<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
+pub(crate) fn kind_of<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
     result.expect_err("an error").kind
+}
+
+/// DNS questions of one capture, a second apart, from 2023-11-14T22:13:20Z.
+pub(crate) fn packets(name: &str, count: i128) -> Arc<Vec<PacketRecord>> {
+    let mut capture = CaptureBuilder::new(name);
+    for number in 0..count {
+        let frame = udp_frame(
+            "192.0.2.1:34555".parse().expect("an address"),
+            "192.0.2.53:53".parse().expect("an address"),
+            format!("{name} {number}").as_bytes(),
+        );
+        let time = 1_700_000_000_000_000_000 + number * 1_000_000;
+        capture = capture.packet(time, LinkType::ETHERNET, frame);
+    }
+    capture.records()
 }

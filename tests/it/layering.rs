@@ -30,6 +30,7 @@ const USES: &[(&str, &[&str])] = &[
 /// Crates that belong to one place, by the beginning of the path below `src`.
 const OWNERS: &[(&str, &[&str])] = &[
     ("pcap_file", &["capture"]),
+    ("byteorder_slice", &["capture"]),
     ("flate2", &["capture"]),
     ("zstd", &["capture"]),
     ("lz4_flex", &["capture"]),

@@ -1,8 +1,6 @@
 //! Batches of packets → bulk requests, and their answers read packet by packet.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -165,13 +163,11 @@ impl Item {
             _ => {}
         }
         let refusal = Refusal::of(status, self.create.error.unwrap_or_default());
+        let is_about_the_document = (400..500).contains(&status);
         match refusal.kind() {
-            StoreErrorKind::Busy => Verdict::Busy(refusal.reason),
-            StoreErrorKind::Other if (400..500).contains(&status) => {
-                Verdict::Refused(refusal.reason)
-            }
-            // An error within the server says nothing about the document.
-            StoreErrorKind::Other => Verdict::Busy(refusal.reason),
+            StoreErrorKind::Other if is_about_the_document => Verdict::Refused(refusal.reason),
+            // Another error within the server says nothing about the document.
+            StoreErrorKind::Busy | StoreErrorKind::Other => Verdict::Busy(refusal.reason),
             _ => Verdict::Failed(refusal),
         }
     }
@@ -185,20 +181,24 @@ impl Item {
 /// out once in 10^27 times.
 pub(super) fn write_nudges(lines: &mut Vec<u8>, index: &str, shards: u32) -> usize {
     let count = if shards == 1 { 1 } else { shards as usize * 64 };
-    let mut id = String::new();
     for number in 0..count {
-        id.clear();
-        // Writing to a string does not fail.
-        let _ = write!(id, "refresh-{number}");
-        write_action(lines, index, &id);
-        let _ = lines.write_all(b"{\"@timestamp\":\"refresh\"}\n");
+        write_action(lines, index, &format!("refresh-{number}"));
+        lines.extend_from_slice(b"{\"@timestamp\":\"refresh\"}\n");
     }
     count
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::document::Decoder;
     use super::*;
+    use crate::packet::{
+        CapturedPacket, Extras, Fingerprint, Interface, Layers, LinkType, NetworkKind,
+        NetworkLayer, Origin, Source, StoredPacket, Timestamp,
+    };
+    use crate::store::Partition;
 
     fn verdicts(reply: &str) -> Vec<Verdict> {
         let reply: Reply = serde_json::from_str(reply).unwrap();
@@ -281,10 +281,75 @@ mod tests {
     }
 
     #[test]
-    fn a_minimal_document_keeps_what_makes_the_packet() {
-        for field in super::super::document::SOURCE_FIELDS {
-            assert!(is_essential(*field), "{field:?}");
+    fn a_minimal_document_still_gives_the_packet_back() {
+        let stored = StoredPacket::new(packet(), origin());
+        let network = NetworkLayer {
+            kind: NetworkKind::Ipv4,
+            source: "192.0.2.1".parse().unwrap(),
+            destination: "192.0.2.2".parse().unwrap(),
+            next_header: 6,
+            protocol: 6,
+            fragment: None,
+            transport: None,
+        };
+        let layers = Layers { networks: vec![network], ..Layers::default() };
+        let records = [PacketRecord { stored: stored.clone(), layers }];
+        let set_up = Timestamp::from_nanoseconds(0);
+        let partitions = Partitions { prefix: "p".to_owned(), partition: Partition::Day, set_up };
+        for (form, has_address) in [(Form::Full, true), (Form::Minimal, false)] {
+            let body = encode(&records, &[0], form, &partitions);
+            let lines = std::str::from_utf8(&body.lines).unwrap();
+            let (action, document) = lines.split_once('\n').unwrap();
+            let create = r#"{"create":{"_index":"p-2023.11.14","_id":""#;
+            assert_eq!(action, format!("{create}{}\"}}}}", stored.id));
+            assert_eq!(document.contains("192.0.2.1"), has_address, "{form:?}");
+            let fields = serde_json::from_str(document).unwrap();
+            let found = Decoder::default().packet(&stored.id.to_string(), fields).unwrap();
+            assert_eq!(found, stored, "{form:?}");
         }
-        assert!(!is_essential(FieldId::RelatedIp));
+    }
+
+    fn packet() -> CapturedPacket {
+        let interface = Interface {
+            id: 1,
+            snap_length: 65_535,
+            name: Some("eth0".into()),
+            description: Some("uplink".into()),
+            fcs_length: Some(4),
+        };
+        let extras = Extras {
+            interface: Some(Arc::new(interface)),
+            comments: vec!["a comment".into()],
+            flags: Some(1),
+            time_inherited: true,
+        };
+        CapturedPacket {
+            timestamp: Timestamp::from_nanoseconds(1_700_000_000_000_000_001),
+            link_type: LinkType::ETHERNET,
+            original_length: 60,
+            data: Bytes::from_static(b"bytes"),
+            extras: Some(Arc::new(extras)),
+        }
+    }
+
+    fn origin() -> Origin {
+        let source = Source {
+            file_name: "a.pcap".into(),
+            file_path: "x/a.pcap".into(),
+            sensor: Some("tap".into()),
+        };
+        Origin { capture: Fingerprint([7; 16]), frame: 3, source: Arc::new(source) }
+    }
+
+    #[test]
+    fn bodies_are_cut_by_bytes_and_hold_at_least_one_packet() {
+        let record = |length: usize| {
+            let packet = CapturedPacket { data: vec![0; length].into(), ..packet() };
+            PacketRecord { stored: StoredPacket::new(packet, origin()), layers: Layers::default() }
+        };
+        assert!(cut(&[]).is_empty());
+        let jumbo = BODY_BYTES;
+        let batch: Vec<PacketRecord> = [60, 60, jumbo, 60, jumbo].into_iter().map(record).collect();
+        assert_eq!(cut(&batch), [0..2, 2..3, 3..4, 4..5]);
     }
 }

@@ -13,29 +13,6 @@ use crate::packet::{
     CapturedPacket, Extras, Fingerprint, Interface, LinkType, Origin, PacketId, Source,
     StoredPacket, Timestamp,
 };
-use crate::store::fields::FieldId;
-
-/// The fields of which a packet is made again.
-pub(super) const SOURCE_FIELDS: &[FieldId] = &[
-    FieldId::Timestamp,
-    FieldId::EventSequence,
-    FieldId::FileName,
-    FieldId::FilePath,
-    FieldId::ObserverInterfaceId,
-    FieldId::ObserverInterfaceName,
-    FieldId::ObserverName,
-    FieldId::PacketCapture,
-    FieldId::PacketComment,
-    FieldId::PacketData,
-    FieldId::PacketFlags,
-    FieldId::PacketInterfaceDescription,
-    FieldId::PacketInterfaceFcsLength,
-    FieldId::PacketInterfaceSnapLength,
-    FieldId::PacketLength,
-    FieldId::PacketLinkType,
-    FieldId::PacketTime,
-    FieldId::PacketTimeInherited,
-];
 
 /// `_source`, as far as a packet is made of it.
 #[derive(Debug, Deserialize)]

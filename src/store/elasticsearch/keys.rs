@@ -104,7 +104,8 @@ pub(super) async fn create(client: &Client, archive: &Archive, role: Role) -> Re
         "role_descriptors": { role.name(): descriptor },
         "metadata": metadata(archive, role),
     });
-    let created: Created = client.ask(Request::post("_security/api_key").json(&body)).await?;
+    let created: Created =
+        client.ask(Request::post("_security/api_key?refresh=true").json(&body)).await?;
     Ok(Key { id: created.id, encoded: Secret::new(created.encoded) })
 }
 

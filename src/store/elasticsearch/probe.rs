@@ -121,7 +121,7 @@ pub(super) async fn probe(
 ) -> StoreResult<()> {
     let index = format!("{}{:08x}", archive.probe_prefix(), rand::random::<u32>());
     let outcome = try_all(client, archive, keys, &index).await;
-    let removed = archive.delete(client, &[index.clone()]).await;
+    let removed = archive.delete(client, std::slice::from_ref(&index)).await;
     outcome?;
     removed.map_err(|failure| failure.during(format!("remove probe index {index}")))
 }

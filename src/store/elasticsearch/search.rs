@@ -12,7 +12,6 @@ use tracing::debug;
 
 use super::answer::Failure;
 use super::client::{Client, Request};
-use super::document::SOURCE_FIELDS;
 use super::dsl;
 use super::page::{Lengths, Page, SortKey};
 use crate::packet::{Fingerprint, StoredPacket};
@@ -194,8 +193,9 @@ impl Search {
     }
 
     async fn page(&self, cursor: &mut Cursor, size: u64) -> Result<Page, Failure> {
-        let source: Vec<&str> = SOURCE_FIELDS.iter().map(|field| field.field().name).collect();
-        let mut extra = json!({ "_source": source });
+        // Documents come whole: leaving out what is not needed makes them a third shorter, and
+        // takes the server nearly twice as long (8.19, pages of 8,000).
+        let mut extra = json!({});
         if cursor.longest.is_none() {
             let length = FieldId::PacketCapturedLength.field().name;
             extra["aggs"] = json!({ "longest": { "max": { "field": length } } });
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn long_packets_make_small_pages() {
         assert_eq!(plan(&[]), [1]);
-        assert_eq!(plan(&[60; 10_000]), [10_001]);
+        assert_eq!(plan(&vec![60; 9_999]), [LARGEST_PAGE]);
         let jumbo = 6 << 20;
         assert_eq!(plan(&[jumbo; 3]), [1, 1, 2]);
         assert_eq!(plan(&[60, 60, 100 << 20, 60]), [2, 1, 2]);

@@ -124,7 +124,6 @@ mod tests {
         assert_eq!(template["template"]["aliases"], json!({ "pcap-x": {} }));
         assert_eq!(template["_meta"]["layout"], "singles");
         assert_eq!(shards(&template), Some(3));
-        assert!(!template.to_string().contains('{'.to_string().as_str().repeat(2).as_str()));
         assert!(!template.to_string().contains("{index}"));
     }
 
