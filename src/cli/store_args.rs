@@ -33,7 +33,7 @@ pub(super) struct StoreArgs {
     /// File with the user's password
     #[arg(long, global = true, value_name = "FILE", env = "PCAP_ARCHIVER_PASSWORD_FILE")]
     password_file: Option<PathBuf>,
-    /// Certificate authority (PEM) that signed the server's certificate
+    /// Certificate authority (PEM) to trust as well: the one that signed the server's certificate
     #[arg(long, global = true, value_name = "FILE", env = "PCAP_ARCHIVER_CA_CERT")]
     ca_cert: Option<PathBuf>,
     /// Accept any certificate: anybody in between can read and change everything

@@ -85,7 +85,7 @@ fn is_scheme(text: &str) -> bool {
 pub struct Access {
     /// Who asks.
     pub credentials: Credentials,
-    /// PEM file of the certificate authority to trust instead of the system's.
+    /// PEM file of a certificate authority to trust beside the well-known ones.
     pub ca_certificate: Option<PathBuf>,
     /// Accept any certificate. Only by the user's explicit wish.
     pub insecure: bool,

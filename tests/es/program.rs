@@ -203,6 +203,7 @@ fn each_error_is_one_line_and_a_hint() {
     assert!(run.stderr.contains("pcap-nobody") && run.stderr.contains("setup`"), "{run}");
     let run = program.sandbox.run(&[&["--api-key-file", "nonsense.key"], &fetch[2..]].concat());
     assert_eq!(run.code, Some(1), "{run}");
+    program.ok("publish", &["ingest", "a.pcap"]);
     for (key, arguments) in [
         ("publish", &["fetch", "--count"][..]),
         ("read", &["ingest", "a.pcap"]),
@@ -213,7 +214,7 @@ fn each_error_is_one_line_and_a_hint() {
         assert_eq!(run.code, Some(1), "{key} {arguments:?}: {run}");
         assert!(run.stderr.contains("hint: the key has no right"), "{key} {arguments:?}: {run}");
     }
-    assert_eq!(text(program.ok("read", &["fetch", "--count"])), "0\n");
+    assert_eq!(text(program.ok("read", &["fetch", "--count"])), "200\n");
 }
 
 #[test]

@@ -39,6 +39,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("etherparse", &["decode"]),
     ("tantivy", &["store/embedded"]),
     ("postcard", &["store/embedded"]),
+    ("fs4", &["store/embedded"]),
     ("elasticsearch", &["store/elasticsearch", "store/mod.rs"]),
     ("clap", &["cli", "logging.rs"]),
     ("anyhow", &["cli"]),
@@ -57,8 +58,9 @@ fn sources() -> Vec<(PathBuf, String)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 // Unit tests in files of their own may use what helps them.
-                folders.extend(Some(path).filter(|path| !path.ends_with("tests")));
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test(&path)
+            {
                 let text = fs::read_to_string(&path).unwrap();
                 sources.push((path.strip_prefix(&root).unwrap().to_owned(), text));
             }
@@ -66,6 +68,11 @@ fn sources() -> Vec<(PathBuf, String)> {
     }
     assert!(sources.len() > 30, "the sources were found");
     sources
+}
+
+/// Unit tests in files of their own may use what helps them.
+fn is_test(path: &Path) -> bool {
+    path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// Code without comments and unit tests.

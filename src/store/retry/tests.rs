@@ -1,4 +1,4 @@
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::packet::LinkType;
@@ -10,17 +10,13 @@ use crate::testing::CaptureBuilder;
 struct Moody {
     inner: MemoryStore,
     largest: usize,
-    calls: Mutex<u64>,
+    calls: AtomicU64,
 }
 
 #[async_trait]
 impl PacketStore for Moody {
     async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
-        let call = {
-            let mut calls = self.calls.lock().unwrap();
-            *calls += 1;
-            *calls
-        };
+        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let fails = |kind| Err(StoreError::new(kind, "store packets", "not now"));
         if call.is_multiple_of(5) {
             return fails(StoreErrorKind::Unreachable);
