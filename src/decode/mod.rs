@@ -28,3 +28,6 @@ type Outcome = Result<(), Stop>;
 fn stop(layer: &'static str, reason: impl fmt::Display) -> Stop {
     Stop { layer, reason: format!("{reason}") }
 }
+
+#[cfg(test)]
+mod tests;

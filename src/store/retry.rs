@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -39,18 +40,38 @@ impl Default for RetryPolicy {
     }
 }
 
+/// How long a store that has let this caller in before may refuse the login: a server that has
+/// just been started knows no keys for some seconds.
+const LOGIN_MAY_FAIL: Duration = Duration::from_mins(1);
+
 /// Wraps a store; the only place in the program that waits and tries again.
 #[derive(Debug)]
 pub struct RetryStore {
     inner: Arc<dyn PacketStore>,
     policy: RetryPolicy,
+    /// Whether a call has succeeded, so that the credentials were right.
+    was_let_in: AtomicBool,
 }
 
 impl RetryStore {
     /// A patient form of `inner`.
     #[must_use]
     pub fn new(inner: Arc<dyn PacketStore>, policy: RetryPolicy) -> Self {
-        Self { inner, policy }
+        Self { inner, policy, was_let_in: AtomicBool::new(false) }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience::new(self.policy)
+    }
+
+    /// Waits before the next try, or hands the error on when there was enough waiting.
+    async fn wait(&self, patience: &mut Patience, error: StoreError) -> StoreResult<()> {
+        let may_pass = error.is_retryable()
+            || error.kind == StoreErrorKind::Unauthorized
+                && self.was_let_in.load(Ordering::Relaxed)
+                && patience.refused_since.get_or_insert_with(Instant::now).elapsed()
+                    < LOGIN_MAY_FAIL;
+        if may_pass { patience.wait(error).await } else { Err(error) }
     }
 }
 
@@ -59,12 +80,14 @@ struct Patience {
     policy: RetryPolicy,
     pause: Duration,
     deadline: Option<Instant>,
+    /// Since when the login has been refused.
+    refused_since: Option<Instant>,
 }
 
 impl Patience {
     fn new(policy: RetryPolicy) -> Self {
         let deadline = policy.give_up_after.map(|patience| Instant::now() + patience);
-        Self { policy, pause: policy.first_pause, deadline }
+        Self { policy, pause: policy.first_pause, deadline, refused_since: None }
     }
 
     /// Something got through: the next failure starts a new count.
@@ -72,9 +95,8 @@ impl Patience {
         *self = Self::new(self.policy);
     }
 
-    /// Waits before the next try, or hands the error on when there was enough waiting.
     async fn wait(&mut self, error: StoreError) -> StoreResult<()> {
-        if !error.is_retryable() || self.deadline.is_some_and(|end| Instant::now() >= end) {
+        if self.deadline.is_some_and(|end| Instant::now() >= end) {
             return Err(error);
         }
         // Half of the pause at random, so that several ingesters do not come back together.
@@ -105,7 +127,7 @@ impl PacketStore for RetryStore {
     }
 
     async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
-        let mut patience = Patience::new(self.policy);
+        let mut patience = self.patience();
         let mut total = AppendOutcome::default();
         let mut waiting: VecDeque<usize> = (0..batch.len()).collect();
         // A busy store may take a part of what it refuses as a whole.
@@ -118,11 +140,12 @@ impl PacketStore for RetryStore {
                     if error.kind == StoreErrorKind::Busy {
                         at_once = places.len().div_ceil(2);
                     }
-                    patience.wait(error).await?;
+                    self.wait(&mut patience, error).await?;
                     places.into_iter().rev().for_each(|place| waiting.push_front(place));
                     continue;
                 }
             };
+            self.was_let_in.store(true, Ordering::Relaxed);
             total.stored += outcome.stored;
             total.duplicates += outcome.duplicates;
             total.rejected.extend(outcome.rejected.into_iter().map(|mut rejection| {
@@ -144,10 +167,10 @@ impl PacketStore for RetryStore {
     }
 
     async fn flush(&self) -> StoreResult<()> {
-        let mut patience = Patience::new(self.policy);
+        let mut patience = self.patience();
         let mut tries = 1;
         while let Err(error) = self.inner.flush().await {
-            patience.wait(error).await?;
+            self.wait(&mut patience, error).await?;
             tries += 1;
         }
         if tries > 1 {

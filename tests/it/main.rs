@@ -9,6 +9,7 @@ mod everything;
 mod large;
 mod layering;
 mod output;
+mod readme;
 mod words;
 
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use super::*;
 use crate::packet::LinkType;
@@ -20,6 +20,10 @@ impl PacketStore for Moody {
         let fails = |kind| Err(StoreError::new(kind, "store packets", "not now"));
         if call.is_multiple_of(5) {
             return fails(StoreErrorKind::Unreachable);
+        }
+        // A server that was started again knows no keys for a while.
+        if call.is_multiple_of(7) {
+            return fails(StoreErrorKind::Unauthorized);
         }
         if batch.len() > self.largest {
             return fails(StoreErrorKind::Busy);
@@ -94,6 +98,14 @@ async fn a_busy_store_gets_every_packet_once_in_smaller_parts() {
     assert!(outcome.rejected.is_empty() && outcome.retry.is_empty());
     let status = store.status().await.unwrap();
     assert_eq!(status.packets, Some(100));
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_not_tried_again() {
+    let moody = Arc::new(Moody { largest: 200, calls: AtomicU64::new(6), ..Moody::default() });
+    let store = RetryStore::new(moody, policy(Duration::from_mins(1)));
+    let error = store.append(hundred()).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unauthorized);
 }
 
 #[tokio::test]

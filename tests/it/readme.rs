@@ -1,0 +1,43 @@
+//! The README says what the code does.
+
+use pcap_archiver::store::fields::{FIELDS, Field, Kind};
+
+const README: &str = include_str!("../../README.md");
+
+/// A field's row in the README.
+fn row(field: &Field) -> String {
+    let kind = match field.kind {
+        Kind::Time => "date_nanos",
+        Kind::Ip => "ip",
+        Kind::Keyword => "keyword",
+        Kind::Long => "long",
+        Kind::Integer => "integer",
+        Kind::Short => "short",
+        Kind::Boolean => "boolean",
+        Kind::Binary => "binary",
+    };
+    let list = if field.many { " list" } else { "" };
+    let kept = if field.indexed { "" } else { ", not searchable" };
+    format!("| `{}` | {kind}{list}{kept} | {} |", field.name, field.description)
+}
+
+#[test]
+fn every_stored_field_is_in_the_table() {
+    let expected: Vec<String> = FIELDS.iter().map(row).collect();
+    let found: Vec<&str> =
+        README.lines().skip_while(|line| !line.starts_with("| `@timestamp`")).collect();
+    let found = &found[..expected.len().min(found.len())];
+    assert!(found == expected, "the table must be:\n{}", expected.join("\n"));
+}
+
+#[test]
+fn every_variable_of_the_help_is_in_the_table() {
+    let sandbox = crate::support::Sandbox::embedded();
+    for command in ["setup", "ingest", "fetch", "prune", "status", "verify"] {
+        let help = sandbox.ok(&[command, "--help"]);
+        for part in help.split("[env: ").skip(1) {
+            let name = part.split(['=', ']']).next().unwrap();
+            assert!(README.contains(&format!("`{name}`")), "{name} is not in the README");
+        }
+    }
+}
