@@ -31,6 +31,8 @@ pub struct Progress {
     pub packets: AtomicU64,
     /// Captured bytes written.
     pub bytes: AtomicU64,
+    /// Packets whose comments the chosen format could not hold.
+    pub without_comments: AtomicU64,
 }
 
 /// The packets that `query` selects, in its order, not more than `limit`.
@@ -86,6 +88,9 @@ pub async fn write_capture(
         writer.write(packet)?;
         progress.packets.fetch_add(1, Ordering::Relaxed);
         progress.bytes.fetch_add(packet.captured_length().into(), Ordering::Relaxed);
+        if format == Format::Pcap && !packet.comments().is_empty() {
+            progress.without_comments.fetch_add(1, Ordering::Relaxed);
+        }
     }
     writer.finish()?;
     Ok(())

@@ -131,9 +131,7 @@ impl FetchArgs {
             let out = BufWriter::with_capacity(BUFFER, io::stdout());
             let work = fetch::write_capture(store, query, self.limit, format, out, &progress);
             progress::during(&bar, look, work).await.context("write to standard output")?;
-            if !quiet {
-                output::note(&summary(&progress));
-            }
+            report(None, &progress, quiet);
             return Ok(());
         }
         let path = self.write.clone().unwrap_or_else(|| default_name(format));
@@ -143,9 +141,7 @@ impl FetchArgs {
         let written = progress::during(&bar, look, work).await;
         written.with_context(|| format!("write {}", path.display()))?;
         keep(file, &path).with_context(|| format!("write {}", path.display()))?;
-        if !quiet {
-            output::note(&format!("{}: {}", path.display(), summary(&progress)));
-        }
+        report(Some(&path), &progress, quiet);
         Ok(())
     }
 
@@ -159,6 +155,21 @@ impl FetchArgs {
             Some(FormatArg::Pcapng) => Format::Pcapng,
             None => fetch::fitting_format(store, query).await?,
         })
+    }
+}
+
+/// Says what was written, and what was lost whether it is asked for or not.
+fn report(path: Option<&Path>, progress: &Progress, quiet: bool) {
+    match path {
+        _ if quiet => {}
+        Some(path) => output::note(&format!("{}: {}", path.display(), summary(progress))),
+        None => output::note(&summary(progress)),
+    }
+    let without_comments = progress.without_comments.load(Ordering::Relaxed);
+    if without_comments > 0 {
+        output::note(&format!(
+            "warning: {without_comments} packets lost their comments; --format pcapng keeps them"
+        ));
     }
 }
 

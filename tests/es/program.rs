@@ -242,3 +242,29 @@ pub fn assert_same_records(original: &Path, copy: &Path) {
     let (original, copy) = (fs::read(original).unwrap(), fs::read(copy).unwrap());
     assert!(original[24..] == copy[24..], "the same packets in the same order");
 }
+
+#[test]
+fn two_ingesters_at_once_store_each_packet_once() {
+    let program = Program::new("two").set_up();
+    program.sandbox.file("many.pcap", &many(5_000));
+    let start = || {
+        program
+            .sandbox
+            .command(&["--api-key-file", "keys/publish.key", "ingest", "many.pcap"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let runs = [start(), start()].map(|child| Run::from(child.wait_with_output().unwrap()));
+    let stored: u64 = runs
+        .iter()
+        .map(|run| {
+            let printed = String::from_utf8_lossy(&run.stdout).into_owned();
+            let words: Vec<&str> = printed.lines().last().unwrap().split_whitespace().collect();
+            assert_eq!((run.code, words[2]), (Some(0), "read,"), "{run}");
+            words[3].parse::<u64>().unwrap()
+        })
+        .sum();
+    assert_eq!(stored, 5_000, "what one stores the other finds there");
+    assert_eq!(text(program.ok("read", &["fetch", "--count"])), "5000\n");
+}

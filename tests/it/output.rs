@@ -129,3 +129,27 @@ fn help_completions_and_manual_are_there() {
     assert!(sandbox.ok(&["completions", "bash"]).contains("pcap-archiver"));
     assert!(sandbox.ok(&["man"]).starts_with(".ie"), "roff");
 }
+
+#[test]
+fn comments_that_pcap_cannot_hold_are_never_lost_silently() {
+    let sandbox = Sandbox::embedded();
+    let comment = b"seen by the night shift";
+    let section = [0x0a0d_0d0a_u32, 28, 0x1a2b_3c4d, 0x0000_0001, u32::MAX, u32::MAX, 28]
+        .map(u32::to_le_bytes);
+    let interface = [1_u32, 20, 1, 0, 20].map(u32::to_le_bytes);
+    let mut packet = [6_u32, 68, 0, 0, 7, 4, 4, 0x0403_0201].map(u32::to_le_bytes).concat();
+    packet.extend([1, 0, 23, 0]);
+    packet.extend(comment);
+    packet.extend([0; 5]);
+    packet.extend(68_u32.to_le_bytes());
+    let file = [section.concat(), interface.concat(), packet].concat();
+    sandbox.file("a.pcapng", &file);
+    sandbox.ok(&["ingest", "a.pcapng"]);
+
+    let run = sandbox.run(&["fetch", "-w", "-"]);
+    let kept = run.stdout.windows(comment.len()).any(|window| window == comment);
+    assert!(kept, "pcapng by itself");
+    let run = sandbox.run(&["--quiet", "fetch", "-w", "-", "--format", "pcap"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(run.stderr.contains("1 packets lost their comments"), "{run}");
+}
