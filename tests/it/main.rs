@@ -10,6 +10,7 @@ mod large;
 mod layering;
 mod output;
 mod readme;
+mod watch;
 mod words;
 
 #[path = "../support/mod.rs"]
