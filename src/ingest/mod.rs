@@ -1,7 +1,7 @@
 //! Capture files → store: discover → read → decode → write over bounded channels.
 //!
 //! Stop reaches discover and read only; what has been read is stored before the run ends. Memory
-//! is bounded by [`budget::Budget`], whatever the size of the input.
+//! is bounded by a budget of bytes, whatever the size of the input.
 
 mod budget;
 mod decode;
