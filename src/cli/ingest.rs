@@ -13,7 +13,7 @@ use crate::cli::{Ended, output, progress};
 use crate::ingest::{
     self, FileOutcome, FileReport, IngestOptions, Input, Observer, Progress, Totals, Watch,
 };
-use crate::store::{PacketStore, RetryPolicy, RetryStore};
+use crate::store::{PacketStore, RetryPolicy, RetryStore, StoreErrorKind};
 
 /// Rejected packets that a report lists; all of them are in the log.
 const LISTED: usize = 5;
@@ -70,7 +70,9 @@ impl IngestArgs {
         quiet: bool,
         stop: CancellationToken,
     ) -> anyhow::Result<Ended> {
-        let store = self.patient(store.open().await?);
+        let store = store.open().await?;
+        self.check(store.as_ref()).await?;
+        let store = self.patient(store);
         let inputs = self.paths.iter().map(|path| input(path)).collect();
         let options = IngestOptions {
             sensor: self.sensor,
@@ -88,6 +90,17 @@ impl IngestArgs {
             (true, true) if !self.watch => Ended::Interrupted,
             (true, _) => Ended::Done,
         })
+    }
+
+    /// A wrong address, key or certificate is told before anything is read, and is not waited
+    /// for; only a watching ingest may come up before its store.
+    async fn check(&self, store: &dyn PacketStore) -> anyhow::Result<()> {
+        match store.check().await {
+            // The embedded store is made by its first packet.
+            Err(error) if error.kind == StoreErrorKind::NotSetUp => Ok(()),
+            Err(error) if self.watch && error.is_retryable() => Ok(()),
+            checked => Ok(checked?),
+        }
     }
 
     fn patient(&self, store: Arc<dyn PacketStore>) -> Arc<dyn PacketStore> {

@@ -43,12 +43,16 @@ fn a_store_that_is_not_there_is_said_with_a_hint() {
 #[test]
 fn an_absent_server_is_said_with_a_hint() {
     let sandbox = Sandbox::embedded();
-    let arguments = ["--store", "http://127.0.0.1:9", "fetch", "53"];
-    let (code, stderr) = failing(&sandbox, &arguments);
-    assert_eq!(code, Some(1));
-    assert_eq!(stderr.lines().count(), 2, "{stderr}");
-    assert!(stderr.contains("127.0.0.1:9"), "{stderr}");
-    assert!(stderr.contains("hint: is the server running"), "{stderr}");
+    sandbox.file("a.pcap", &conversations());
+    for command in [&["fetch", "53"][..], &["ingest", "a.pcap"], &["status"], &["verify", "a.pcap"]]
+    {
+        let arguments = [&["--store", "http://127.0.0.1:9"], command].concat();
+        let (code, stderr) = failing(&sandbox, &arguments);
+        assert_eq!(code, Some(1));
+        assert_eq!(stderr.lines().count(), 2, "{stderr}");
+        assert!(stderr.contains("127.0.0.1:9"), "{stderr}");
+        assert!(stderr.contains("hint: is the server running"), "{stderr}");
+    }
 }
 
 #[test]
