@@ -5,6 +5,9 @@ use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output};
 use crate::store::StoreStatus;
 
+/// Gaps that people are shown; JSON has all of them.
+const GAPS_LISTED: usize = 5;
+
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// Print one JSON object
@@ -69,7 +72,10 @@ fn as_rows(status: &StoreStatus) -> Vec<(&'static str, String)> {
         ("size", known(status.bytes.map(|bytes| indicatif::BinaryBytes(bytes).to_string()))),
     ];
     if !status.gaps.is_empty() {
-        rows.push(("no packets", status.gaps.join(", ")));
+        let listed = &status.gaps[..status.gaps.len().min(GAPS_LISTED)];
+        let more = status.gaps.len() - listed.len();
+        let more = if more > 0 { format!(" and {more} more (--json)") } else { String::new() };
+        rows.push(("no packets", format!("{}{more}", listed.join(", "))));
     }
     if let Some(partitions) = status.partitions {
         rows.push(("partitions", partitions.to_string()));
