@@ -24,6 +24,23 @@ pub enum Kind {
     Binary,
 }
 
+impl Kind {
+    /// The name of the type in an Elasticsearch mapping.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Time => "date_nanos",
+            Self::Ip => "ip",
+            Self::Keyword => "keyword",
+            Self::Long => "long",
+            Self::Integer => "integer",
+            Self::Short => "short",
+            Self::Boolean => "boolean",
+            Self::Binary => "binary",
+        }
+    }
+}
+
 /// Characters up to which a keyword is indexed, as in ECS's own template.
 pub const KEYWORD_LIMIT: usize = 1024;
 

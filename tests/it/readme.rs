@@ -1,21 +1,12 @@
 //! The README says what the code does.
 
-use pcap_archiver::store::fields::{FIELDS, Field, Kind};
+use pcap_archiver::store::fields::{FIELDS, Field};
 
 const README: &str = include_str!("../../README.md");
 
 /// A field's row in the README.
 fn row(field: &Field) -> String {
-    let kind = match field.kind {
-        Kind::Time => "date_nanos",
-        Kind::Ip => "ip",
-        Kind::Keyword => "keyword",
-        Kind::Long => "long",
-        Kind::Integer => "integer",
-        Kind::Short => "short",
-        Kind::Boolean => "boolean",
-        Kind::Binary => "binary",
-    };
+    let kind = field.kind.name();
     let list = if field.many { " list" } else { "" };
     let kept = if field.indexed { "" } else { ", not searchable" };
     format!("| `{}` | {kind}{list}{kept} | {} |", field.name, field.description)

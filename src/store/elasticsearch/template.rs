@@ -73,17 +73,7 @@ mod tests {
     }
 
     fn mapping_of(field: &Field) -> Json {
-        let kind = match field.kind {
-            Kind::Time => "date_nanos",
-            Kind::Ip => "ip",
-            Kind::Keyword => "keyword",
-            Kind::Long => "long",
-            Kind::Integer => "integer",
-            Kind::Short => "short",
-            Kind::Boolean => "boolean",
-            Kind::Binary => "binary",
-        };
-        let mut mapping = json!({ "type": kind });
+        let mut mapping = json!({ "type": field.kind.name() });
         // A binary field is neither indexed nor has it doc values by default.
         if !field.indexed && field.kind != Kind::Binary {
             mapping["index"] = json!(false);
