@@ -44,6 +44,7 @@ fn predicate_matches(predicate: &Predicate, record: &PacketRecord) -> bool {
             source.file_name == *name || source.file_path == *name
         }
         Predicate::Capture(capture) => record.stored.origin.capture == *capture,
+        Predicate::Id(id) => record.stored.id == *id,
     }
 }
 

@@ -5,7 +5,7 @@ mod parse;
 
 use ipnet::IpNet;
 
-use crate::packet::{Fingerprint, MacAddress, Timestamp};
+use crate::packet::{Fingerprint, MacAddress, PacketId, Timestamp};
 pub use matches::matches;
 pub use parse::{ParseError, Words};
 
@@ -88,6 +88,8 @@ pub enum Predicate {
     File(String),
     /// A capture.
     Capture(Fingerprint),
+    /// The packet with this identity.
+    Id(PacketId),
 }
 
 /// Protocols that have a word of their own.

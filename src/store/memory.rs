@@ -93,6 +93,11 @@ impl PacketStore for MemoryStore {
         stream::iter(found.into_iter().map(Ok)).boxed()
     }
 
+    async fn count(&self, query: &Query) -> StoreResult<u64> {
+        let packets = self.packets();
+        Ok(packets.records.iter().filter(|record| query::matches(query, record)).count() as u64)
+    }
+
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         let packets = self.packets();
         let mut survey = Survey::default();

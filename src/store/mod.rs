@@ -53,6 +53,10 @@ pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
     /// Packets in the query's order; a superset of what it selects, `limit` not applied.
     fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>>;
 
+    /// How many packets [`Self::fetch`] would return (a superset of what the query selects),
+    /// without returning them.
+    async fn count(&self, query: &Query) -> StoreResult<u64>;
+
     /// What kinds of packets [`Self::fetch`] would return, without returning them.
     async fn survey(&self, query: &Query) -> StoreResult<Survey>;
 

@@ -8,6 +8,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
+use crate::packet::PacketId;
 use crate::query::{Filter, Predicate, Protocol};
 use crate::store::document::Value;
 use crate::store::fields::{FieldId, KEYWORD_LIMIT};
@@ -25,6 +26,8 @@ pub enum Condition {
     Equals(FieldId, Value<'static>),
     /// One of the field's addresses lies in this network.
     InNetwork(FieldId, IpNet),
+    /// One of these packets; never empty.
+    Ids(Vec<PacketId>),
 }
 
 /// A superset of `filter` on stored fields.
@@ -57,6 +60,7 @@ fn of_predicate(predicate: &Predicate) -> Condition {
             either([FieldId::FileName, FieldId::FilePath], &Value::Text(name.clone().into()))
         }
         Predicate::Capture(capture) => equals(FieldId::PacketCapture, capture.to_string()),
+        Predicate::Id(id) => Condition::Ids(vec![*id]),
     }
 }
 
@@ -92,11 +96,23 @@ fn and(conditions: impl IntoIterator<Item = Condition>) -> Condition {
     }
 }
 
-/// One of the conditions; every packet if one of them says nothing.
+/// One of the conditions; every packet if one of them says nothing. Packets that are asked for by
+/// their ids are looked up together.
 fn or(conditions: impl IntoIterator<Item = Condition>) -> Condition {
     let mut conditions: Vec<Condition> = conditions.into_iter().collect();
     if conditions.contains(&Condition::All) {
         return Condition::All;
+    }
+    let mut ids = Vec::new();
+    conditions.retain(|condition| match condition {
+        Condition::Ids(some) => {
+            ids.extend_from_slice(some);
+            false
+        }
+        _ => true,
+    });
+    if !ids.is_empty() {
+        conditions.push(Condition::Ids(ids));
     }
     if conditions.len() == 1 { conditions.remove(0) } else { Condition::Or(conditions) }
 }
@@ -123,6 +139,13 @@ impl fmt::Display for Condition {
             Self::Or(conditions) => list(f, conditions, "or"),
             Self::Equals(field, value) => write!(f, "{}:{value}", field.field().name),
             Self::InNetwork(field, network) => write!(f, "{}:{network}", field.field().name),
+            Self::Ids(ids) => {
+                f.write_str("id:")?;
+                for (position, id) in ids.iter().enumerate() {
+                    write!(f, "{}{id}", if position > 0 { "," } else { "" })?;
+                }
+                Ok(())
+            }
         }
     }
 }

@@ -183,6 +183,10 @@ impl PacketStore for RetryStore {
         self.inner.fetch(query)
     }
 
+    async fn count(&self, query: &Query) -> StoreResult<u64> {
+        self.inner.count(query).await
+    }
+
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         self.inner.survey(query).await
     }

@@ -27,6 +27,7 @@ pub async fn conformance(fixture: &dyn Fixture) {
     order_is_time_then_frame_then_id(fixture).await;
     more_than_ten_thousand_hits(fixture).await;
     queries_return_a_superset(fixture).await;
+    packets_are_found_by_id(fixture).await;
     time_ranges_include_both_ends(fixture).await;
     prune_removes_what_is_older(fixture).await;
 }
@@ -246,6 +247,7 @@ async fn more_than_ten_thousand_hits(fixture: &dyn Fixture) {
     }
     store.flush().await.expect("flush");
     assert_eq!(ids(&store).await, ids(&reference).await);
+    assert_eq!(store.count(&Query::all()).await.expect("count"), 12_000, "without a cap");
 }
 
 async fn queries_return_a_superset(fixture: &dyn Fixture) {
@@ -261,6 +263,44 @@ async fn queries_return_a_superset(fixture: &dyn Fixture) {
         let found: BTreeSet<PacketId> =
             fetch(&store, &query).await.into_iter().map(|stored| stored.id).collect();
         assert!(found.is_superset(&expected), "{:?}: {}", query.filter, store.explain(&query));
+        let count = store.count(&query).await.expect("count");
+        assert_eq!(count, found.len() as u64, "{:?}: {}", query.filter, store.explain(&query));
+    }
+}
+
+/// Exactly these, out of two captures and whether they were committed together or not; ids that
+/// nobody has find nothing.
+async fn packets_are_found_by_id(fixture: &dyn Fixture) {
+    let store = fixture.fresh().await;
+    let captures = [dns_capture("one.pcap", 40), mixed_capture()];
+    for records in &captures {
+        append(&store, records).await;
+        store.flush().await.expect("flush");
+    }
+    let is = |id: PacketId| Filter::Is(Predicate::Id(id));
+    let unknown = (0..3).map(|byte| PacketId([byte; 16]));
+    let known: Vec<&PacketRecord> =
+        captures[0].iter().step_by(3).chain(&captures[1][2..5]).collect();
+    let any = known.iter().map(|record| record.stored.id).chain(unknown.clone()).map(is);
+    let any = Filter::Or(any.collect());
+    let query = Query { order: Order::Frame, filter: any.clone(), ..Query::all() };
+    let mut expected: Vec<StoredPacket> =
+        known.iter().map(|record| record.stored.clone()).collect();
+    expected.sort_by_key(|stored| (stored.origin.capture, stored.origin.frame));
+    assert_eq!(fetch(&store, &query).await, expected, "{}", store.explain(&query));
+    assert_eq!(store.count(&query).await.expect("count"), expected.len() as u64);
+
+    let of_capture = Predicate::Capture(captures[1][0].stored.origin.capture);
+    let both = Filter::And(vec![Filter::Is(of_capture), any]);
+    for (filter, count) in [
+        (is(captures[1][6].stored.id), 1),
+        (Filter::Or(unknown.map(is).collect()), 0),
+        (both, 3),
+        (Filter::All, 47),
+    ] {
+        let query = Query { filter, ..Query::all() };
+        assert_eq!(store.count(&query).await.expect("count"), count, "{}", store.explain(&query));
+        assert_eq!(fetch(&store, &query).await.len() as u64, count, "{}", store.explain(&query));
     }
 }
 
@@ -339,6 +379,8 @@ async fn time_ranges_include_both_ends(fixture: &dyn Fixture) {
         let records = fetch(&store, &query).await;
         let within = records.iter().filter(|p| query.time.contains(p.packet.timestamp));
         assert_eq!(within.count(), expected, "{earliest:?} … {latest:?}");
+        let count = store.count(&query).await.expect("count");
+        assert_eq!(count, records.len() as u64, "{earliest:?} … {latest:?}");
     }
 }
 

@@ -63,6 +63,10 @@ fn condition(part: &Condition) -> Json {
         }
         Condition::Equals(field, value) => json!({ "term": { field.field().name: term(value) } }),
         Condition::InNetwork(field, network) => in_network(*field, network),
+        Condition::Ids(ids) => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            json!({ "ids": { "values": ids } })
+        }
     }
 }
 
@@ -86,6 +90,7 @@ fn term(value: &Value<'_>) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packet::PacketId;
     use crate::query::{Filter, Predicate, Protocol};
 
     fn filters(filter: Filter) -> Json {
@@ -115,6 +120,11 @@ mod tests {
         assert_eq!(
             filters(Filter::Is(Predicate::Protocol(Protocol::Ipv4))),
             json!([{ "term": { "packet.layers": "ipv4" } }])
+        );
+        let id = |byte: u8| Filter::Is(Predicate::Id(PacketId([byte; 16])));
+        assert_eq!(
+            filters(Filter::Or(vec![id(0), id(255)])),
+            json!([{ "ids": { "values": ["AAAAAAAAAAAAAAAAAAAAAA", "_____________________w"] } }])
         );
         assert_eq!(filters(Filter::Or(Vec::new())), json!([{ "match_none": {} }]));
         assert_eq!(filters(Filter::Not(Box::new(host("192.0.2.1/32")))), json!([]));

@@ -99,6 +99,10 @@ impl PacketStore for ElasticsearchStore {
         search::fetch(self.client.clone(), self.archive.name.clone(), query)
     }
 
+    async fn count(&self, query: &Query) -> StoreResult<u64> {
+        search::count(&self.client, &self.archive.name, query).await
+    }
+
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         survey::survey(&self.client, &self.archive, query).await
     }

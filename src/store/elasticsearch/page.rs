@@ -133,13 +133,33 @@ impl Lengths {
     }
 }
 
+#[derive(Deserialize)]
+struct Count {
+    count: u64,
+    #[serde(rename = "_shards")]
+    shards: Shards,
+}
+
+/// Reads the answer to a count.
+pub(super) fn count(answer: &[u8]) -> Result<u64, Failure> {
+    let answer: Count = serde_json::from_slice(answer)
+        .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+    match answer.shards.failed {
+        0 => Ok(answer.count),
+        failed => Err(incomplete(failed)),
+    }
+}
+
+fn incomplete(failed: u64) -> Failure {
+    Failure::Incomplete(format!("{failed} shards gave no answer"))
+}
+
 /// Reads an answer to which every shard has contributed.
 fn whole<'a, H: Deserialize<'a>>(answer: &'a [u8]) -> Result<Answer<H>, Failure> {
     let answer: Answer<H> = serde_json::from_slice(answer)
         .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
     if answer.timed_out || answer.shards.failed > 0 {
-        let failed = answer.shards.failed;
-        return Err(Failure::Incomplete(format!("{failed} shards gave no answer")));
+        return Err(incomplete(answer.shards.failed));
     }
     Ok(answer)
 }
@@ -194,5 +214,9 @@ mod tests {
             let failure = Page::read(answer(timed_out, failed).as_bytes()).unwrap_err();
             assert!(matches!(failure, Failure::Incomplete(_)), "{failure}");
         }
+        let answer = |failed: u64| json!({ "count": 7, "_shards": { "failed": failed } });
+        assert_eq!(count(answer(0).to_string().as_bytes()).unwrap(), 7);
+        let failure = count(answer(1).to_string().as_bytes()).unwrap_err();
+        assert!(matches!(failure, Failure::Incomplete(_)), "{failure}");
     }
 }

@@ -13,7 +13,7 @@ use tracing::debug;
 use super::answer::Failure;
 use super::client::{Client, Request};
 use super::dsl;
-use super::page::{Lengths, Page, SortKey};
+use super::page::{self, Lengths, Page, SortKey};
 use crate::packet::{Fingerprint, StoredPacket};
 use crate::query::{Order, Query};
 use crate::store::document::sequence;
@@ -45,6 +45,14 @@ pub(super) fn fetch(
 ) -> BoxStream<'static, StoreResult<StoredPacket>> {
     let search = Search { clause: dsl::query(query), order: query.order, client, index };
     stream::once(async move { pages(search) }).flatten().boxed()
+}
+
+/// How many documents `query` finds in `index`; all of them, unlike the total of a search.
+pub(super) async fn count(client: &Client, index: &str, query: &Query) -> StoreResult<u64> {
+    let body = json!({ "query": dsl::query(query) });
+    let answer = client.send(Request::post(format!("{index}/_count")).json(&body)).await;
+    let count = answer.and_then(|answer| page::count(&answer));
+    count.map_err(|failure| failure.during(format!("count in {}/{index}", client.address())))
 }
 
 /// The search as it is sent, without page and snapshot.

@@ -30,6 +30,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::{self, Either};
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use tantivy::collector::Count;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -181,6 +182,17 @@ impl PacketStore for EmbeddedStore {
             async move { blocking(&folder.clone(), move || Fetch::new(folder, &query)).await }
         };
         stream::once(opened).map_ok(Fetch::packets).try_flatten().boxed()
+    }
+
+    async fn count(&self, query: &Query) -> StoreResult<u64> {
+        let (folder, query) = (self.folder.clone(), query.clone());
+        blocking(&self.folder, move || {
+            let counted = folder.snapshot()?.search(&query::index_query(&query), &Count);
+            counted
+                .map(|packets| packets as u64)
+                .map_err(|error| index_error(folder.operation("count in"), &error))
+        })
+        .await
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {

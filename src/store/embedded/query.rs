@@ -1,20 +1,23 @@
 //! Conditions → tantivy queries. What cannot be expressed becomes "every packet": the answer
 //! may hold more than asked.
 
+use std::collections::HashSet;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use ipnet::IpNet;
-use tantivy::Term;
+use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
 use tantivy::query::{
     AllQuery, BooleanQuery, EmptyQuery, Query as IndexQuery, RangeQuery, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocId, SegmentReader, Term};
 
-use crate::packet::{Fingerprint, Timestamp};
+use crate::packet::{Fingerprint, PacketId, Timestamp};
 use crate::query::{Query, TimeRange};
 use crate::store::document::Value;
-use crate::store::embedded::document::{exact_time, is_indexed, mapped};
-use crate::store::embedded::schema::{LAYOUT, Search, answering};
+use crate::store::embedded::document::{exact_time, id_halves, is_indexed, mapped};
+use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT, Search, answering};
 use crate::store::fields::FieldId;
 use crate::store::pushdown::{Condition, superset};
 
@@ -59,6 +62,7 @@ fn of_condition(condition: &Condition) -> Box<dyn IndexQuery> {
         Condition::Or(conditions) => Box::new(BooleanQuery::union(all(conditions))),
         Condition::Equals(id, value) => equals(*id, value),
         Condition::InNetwork(id, network) => in_network(*id, network),
+        Condition::Ids(ids) => of_ids(ids),
     }
 }
 
@@ -89,6 +93,24 @@ fn in_network(id: FieldId, network: &IpNet) -> Box<dyn IndexQuery> {
         return term(first);
     }
     Box::new(RangeQuery::new(Bound::Included(first), Bound::Included(last)))
+}
+
+/// Ids stand in columns only, since a posting list for each packet would cost as much as the
+/// packet's other terms together: so the columns are looked through, once for all the ids.
+fn of_ids(ids: &[PacketId]) -> Box<dyn IndexQuery> {
+    let wanted: Arc<HashSet<(u64, u64)>> = Arc::new(ids.iter().map(|id| id_halves(*id)).collect());
+    let is_wanted = move |segment: &SegmentReader| {
+        let columns = segment.fast_fields();
+        let high = columns.column_first_or_default::<u64>(ID_HIGH)?;
+        let low = columns.column_first_or_default::<u64>(ID_LOW)?;
+        let (wanted, highs): (_, HashSet<u64>) =
+            (wanted.clone(), wanted.iter().map(|(high, _)| *high).collect());
+        Ok(move |document: DocId| {
+            let high = high.get_val(document);
+            highs.contains(&high) && wanted.contains(&(high, low.get_val(document)))
+        })
+    };
+    Box::new(DocPredicateQuery::from(FunctionPredicate::from(is_wanted)))
 }
 
 fn of_time(range: TimeRange) -> Option<Box<dyn IndexQuery>> {
