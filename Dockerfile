@@ -12,8 +12,8 @@ RUN touch src/lib.rs src/main.rs \
  && cargo build --release --locked
 
 FROM debian:bookworm-slim
-# A volume mounted here for the first time belongs to the user of the program.
-RUN install -d -m 700 -o 1000 -g 1000 /keys
+# Volumes mounted here for the first time belong to the user of the program.
+RUN install -d -m 700 -o 1000 -g 1000 /keys /state
 COPY --from=build /build/target/release/pcap-archiver /usr/local/bin/
 USER 1000:1000
 ENTRYPOINT ["pcap-archiver"]

@@ -123,9 +123,9 @@ impl Stored {
     }
 }
 
-/// Equal in what every capture format keeps: a copy of the file may have lost interfaces and
+/// Whether two packets are equal in what every capture format keeps: a copy of the file may have lost interfaces and
 /// comments, or never had them.
-fn same(stored: &CapturedPacket, packet: &CapturedPacket) -> bool {
+pub fn same(stored: &CapturedPacket, packet: &CapturedPacket) -> bool {
     stored.timestamp == packet.timestamp
         && stored.link_type == packet.link_type
         && stored.original_length == packet.original_length

@@ -39,7 +39,7 @@ mod writer;
 use std::{fmt, io};
 
 pub use pcap_writer::{NeedsPcapng, PcapFile, needs_pcapng};
-pub use reader::{CaptureReader, sniff};
+pub use reader::{CaptureReader, can_grow, sniff};
 pub use report::{Note, Report, UnreadTail};
 pub use writer::CaptureWriter;
 

@@ -29,6 +29,14 @@ enum Records {
     Pcapng(PcapngBlocks),
 }
 
+/// Whether a file that begins like this is a plain capture, of which packets can be read while
+/// it is still being written; a compressed one must be complete.
+#[must_use]
+pub fn can_grow(head: &[u8]) -> bool {
+    head.first_chunk()
+        .is_some_and(|magic| PcapRecords::is_magic(*magic) || PcapngBlocks::is_magic(*magic))
+}
+
 /// What a file is, judging by its first bytes behind any compression.
 ///
 /// # Errors

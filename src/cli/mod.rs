@@ -8,9 +8,11 @@ mod progress;
 mod prune;
 mod query_args;
 mod setup;
+mod state_dir;
 mod status;
 mod store_args;
 mod time;
+mod up;
 mod verify;
 
 use std::fmt;
@@ -67,6 +69,8 @@ enum Command {
     Setup(setup::SetupArgs),
     /// Store the packets of files, folders or a stream
     Ingest(ingest::IngestArgs),
+    /// Stay with a folder: store what is captured there, as it is captured
+    Up(up::UpArgs),
     /// Give packets back as a capture file
     Fetch(fetch::FetchArgs),
     /// Remove packets from the store
@@ -134,6 +138,7 @@ impl Cli {
         match self.command {
             Command::Setup(args) => unless(&stop, args.run(&store)).await,
             Command::Ingest(args) => args.run(&store, quiet, stop).await,
+            Command::Up(args) => args.run(&store, quiet, stop).await,
             Command::Fetch(args) => unless(&stop, args.run(&store, quiet)).await,
             Command::Prune(args) => unless(&stop, args.run(&store)).await,
             Command::Status(args) => unless(&stop, args.run(&store)).await,
@@ -154,7 +159,7 @@ impl Cli {
     /// Long-running commands say what they do; commands that print data say only what is wrong.
     fn level(&self) -> LevelFilter {
         let normal = match self.command {
-            Command::Ingest(_) => LevelFilter::INFO,
+            Command::Ingest(_) | Command::Up(_) => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };
         match (self.log.quiet, self.log.verbose) {

@@ -53,9 +53,18 @@ pub(super) struct StoreArgs {
 impl StoreArgs {
     /// Opens the store. Nothing has been sent yet.
     pub(super) async fn open(&self) -> anyhow::Result<Arc<dyn PacketStore>> {
+        self.open_as(self.credentials()?).await
+    }
+
+    /// Opens the store with another API key.
+    pub(super) async fn open_with_key(&self, file: &Path) -> anyhow::Result<Arc<dyn PacketStore>> {
+        self.open_as(Credentials::ApiKey(secret(file)?)).await
+    }
+
+    async fn open_as(&self, credentials: Credentials) -> anyhow::Result<Arc<dyn PacketStore>> {
         let url = self.url()?;
         let access = Access {
-            credentials: self.credentials()?,
+            credentials,
             ca_certificate: self.ca_cert.clone(),
             insecure: self.insecure,
             index: self.index.clone(),

@@ -1,20 +1,31 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 
+use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output};
+use crate::ingest;
 use crate::verify::{self, Receipt, VerifyError};
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
     /// Capture files to compare with the store
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "receipts", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// List what was decided about capture files that were to be purged, and on what proof
+    #[arg(long, conflicts_with = "files")]
+    receipts: bool,
+    #[command(flatten)]
+    state: StateDirArgs,
 }
 
 impl VerifyArgs {
     pub(super) async fn run(self, store: &StoreArgs) -> anyhow::Result<Ended> {
+        if self.receipts {
+            return print_receipts(&self.state.path()?);
+        }
         let store = store.open().await?;
         store.check().await?;
         let mut ended = Ended::Done;
@@ -59,4 +70,40 @@ fn print(receipt: &Receipt) -> anyhow::Result<()> {
         output::line(&format!("  not readable: {note}"))?;
     }
     Ok(())
+}
+
+/// A table of the receipts in a state directory, oldest first.
+fn print_receipts(directory: &Path) -> anyhow::Result<Ended> {
+    let context = || format!("read the receipts in {}", directory.display());
+    output::line(&format!(
+        "{:<20}  {:<8}  {:>10}  {:>10}  {:>10}  {:>8}  FILE",
+        "TIME", "ACTION", "READ", "STORED", "COUNTED", "COMPARED"
+    ))?;
+    let mut ended = Ended::Done;
+    for receipt in ingest::receipts(directory).with_context(context)? {
+        let receipt = match receipt {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                output::note(&format!("error: {}: a line that is no receipt: {error}", context()));
+                ended = Ended::Incomplete;
+                continue;
+            }
+        };
+        let seconds: String = receipt.time.chars().take("2026-11-24T03:00:00".len()).collect();
+        let more = match (&receipt.moved_to, receipt.action) {
+            (Some(folder), _) => format!(" -> {}", folder.display()),
+            (None, ingest::Action::Kept) => format!(": {}", receipt.reason),
+            (None, _) => String::new(),
+        };
+        output::line(&format!(
+            "{seconds}Z  {:<8}  {:>10}  {:>10}  {:>10}  {:>8}  {}{more}",
+            receipt.action.text(),
+            receipt.read,
+            receipt.acknowledged,
+            receipt.counted,
+            receipt.compared,
+            receipt.path.display(),
+        ))?;
+    }
+    Ok(ended)
 }

@@ -39,6 +39,11 @@ impl Budget {
         Some(Share(vec![permit]))
     }
 
+    /// Bytes that are on their way.
+    pub(super) fn in_flight(&self) -> usize {
+        IN_FLIGHT - self.0.available_permits() * UNIT
+    }
+
     /// Ends all waiting.
     pub(super) fn close(&self) {
         self.0.close();

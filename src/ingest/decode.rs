@@ -35,9 +35,7 @@ pub(super) async fn decode(
                 open = count > 0;
                 for step in gather(&mut ready) {
                     working.push_back(match step {
-                        Step::End { number, report } => {
-                            Either::Left(future::ready(Ok(Step::End { number, report })))
-                        }
+                        Step::End(end) => Either::Left(future::ready(Ok(Step::End(end)))),
                         Step::Packets { capture, packets, share } => {
                             let decode = move || decode_packets(capture, packets, share);
                             Either::Right(spawn_blocking(decode))

@@ -1,17 +1,26 @@
-//! Capture files → store: discover → read → decode → write over bounded channels.
+//! Capture files → store: discover → read → decode → write over bounded channels; then, if asked
+//! to, the files go.
 //!
 //! Stop reaches discover and read only; what has been read is stored before the run ends. Memory
 //! is bounded by a budget of bytes, whatever the size of the input.
 
+mod acknowledged;
 mod budget;
+mod dead_letters;
 mod decode;
 mod discover;
+mod file_state;
+mod lease;
+mod ledger;
+mod pace;
+mod pulse;
+mod purge;
 mod read;
 mod report;
-mod stream;
 mod write;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +28,16 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::packet::{Fingerprint, Source};
-use crate::store::{PacketStore, StoreError};
+use crate::packet::{Fingerprint, Mark, Source, Trail};
+use crate::store::{PacketStore, StoreError, StoreResult};
 use budget::{Budget, Share};
+use dead_letters::DeadLetters;
+use discover::{Discover, Recall};
+use file_state::{FileId, FileState, Finished};
+use ledger::Ledger;
+use pace::Pace;
+use purge::Purge;
+pub use purge::{Action, PurgeOptions, PurgeReceipt, receipts};
 pub use report::{FileOutcome, FileReport, Observer, Progress, Rejected, Totals};
 
 /// Files found and not yet read. They are only names.
@@ -48,15 +64,29 @@ pub struct IngestOptions {
     pub watch: Option<Watch>,
     /// Threads that decode.
     pub workers: usize,
+    /// Where ledger, receipts and dead letters are kept; it is made when it is needed.
+    pub state_directory: PathBuf,
+    /// Whether to go on where an earlier run with the same state directory ended.
+    pub resume: bool,
+    /// Packets a second that are read at most.
+    pub max_rate: Option<u32>,
+    /// Let files go once it is proven that the store holds them.
+    pub purge: Option<PurgeOptions>,
+    /// Folders of the archive itself, which are never read when they lie in one that is.
+    pub excluded: Vec<PathBuf>,
 }
 
 /// How to watch folders.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// A file is read once it has not changed for this long.
+    /// A file that has not changed for this long is taken to be complete.
     pub settle: Duration,
     /// Time between two looks at the folders.
     pub poll: Duration,
+    /// Ask the kernel as well what happens in the folders.
+    pub notified: bool,
+    /// Time between two log lines about rate, lag and queues.
+    pub report_every: Duration,
 }
 
 /// Why a run ended early. What was reported before is stored.
@@ -65,6 +95,17 @@ pub enum IngestError {
     /// The store could not take packets, and waiting did not help.
     #[error("store packets")]
     Store(#[from] StoreError),
+    /// The state directory cannot be used.
+    #[error("use state directory {path}")]
+    StateDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Rejected packets could not be written before the run was stopped.
+    #[error("write rejected packets to the state directory")]
+    DeadLetters(#[source] io::Error),
     /// A stage panicked: a bug in this program.
     #[error("a stage of the ingest failed")]
     Stage(#[from] JoinError),
@@ -73,20 +114,53 @@ pub enum IngestError {
 /// A capture that is being read.
 #[derive(Debug)]
 struct OpenCapture {
-    /// Tells it from every other file of the run, and from another reading of the same file.
-    number: u64,
+    /// Of the file, as long as it is open.
+    reading: u64,
+    /// Of what is reported by itself: the file, or a part of a growing one.
+    part: u64,
     /// What the user calls it.
     path: String,
+    /// The file, when it is one that can be recognised.
+    file: Option<FileId>,
     /// Its identity.
     capture: Fingerprint,
     /// Name and sensor for the documents.
     source: Arc<Source>,
+    /// How far an earlier run has stored it.
+    resumed: Trail,
+    /// Packets of that which the store refused.
+    rejected_before: u64,
 }
 
-/// What the stages hand on: packets of a capture, or its end.
+/// What the stages hand on: packets of a capture, or the end of what is reported by itself.
 enum Step<T> {
     Packets { capture: Arc<OpenCapture>, packets: Vec<T>, share: Share },
-    End { number: u64, report: FileReport },
+    End(Box<FileEnd>),
+}
+
+/// The end of a file, or of a part of a growing one.
+struct FileEnd {
+    reading: u64,
+    part: u64,
+    /// What to say of it; `None` when there is nothing new.
+    report: Option<FileReport>,
+    /// A file that can be recognised.
+    file: Option<Ended>,
+}
+
+/// A file as it was when its end was read.
+struct Ended {
+    path: PathBuf,
+    /// Its path below the folder that was named.
+    below: String,
+    state: FileState,
+    /// Why it is complete; `None` when it is not, or was not read to its end.
+    finished: Option<Finished>,
+    capture: Option<Fingerprint>,
+    /// How far earlier runs stored it.
+    base: Mark,
+    rejected_before: u64,
+    unreadable: bool,
 }
 
 /// Reads all inputs into the store and reports each file to `observer` once it is safe.
@@ -102,32 +176,126 @@ pub async fn run(
 ) -> Result<Totals, IngestError> {
     // Ends the first stages also when the store fails, and not the rest of the program.
     let stop = stop.child_token();
+    let Some(identity) = identity(store.as_ref(), &options, &stop).await? else {
+        return Ok(Totals::default());
+    };
+    let ledger = Arc::new(open_ledger(&identity, &options)?);
     let (files_out, files) = mpsc::channel(FILE_QUEUE);
     let (packets_out, packets) = mpsc::channel(STEP_QUEUE);
     let (records_out, records) = mpsc::channel(STEP_QUEUE);
-    let budget = Budget::new();
+    let (budget, recall) = (Budget::new(), Arc::<Recall>::default());
     let progress = observer.progress();
     let mut stages = JoinSet::new();
 
-    let discover = discover::Discover { watch: options.watch, progress: progress.clone() };
+    let candidates = options.purge.clone().map(|purge_options| {
+        let (candidates_out, candidates) = mpsc::channel(FILE_QUEUE);
+        let purge = Purge {
+            options: purge_options,
+            ledger: ledger.clone(),
+            directory: options.state_directory.clone(),
+            store: identity,
+        };
+        // Stopped as the run is: it only does what can be done again.
+        stages.spawn(purge.run(candidates, stop.clone()));
+        candidates_out
+    });
+    let discover = Discover {
+        watch: options.watch,
+        progress: progress.clone(),
+        ledger: ledger.clone(),
+        recall: recall.clone(),
+        excluded: excluded(&options),
+    };
     stages.spawn(discover.run(inputs, files_out, stop.clone()));
-
     let reader = read::Reader {
         sensor: options.sensor,
         budget: budget.clone(),
-        progress,
+        pace: options.max_rate.map(Pace::new),
+        progress: progress.clone(),
+        ledger: ledger.clone(),
+        purge: candidates.clone(),
+        recall,
         stop: stop.clone(),
         runtime: tokio::runtime::Handle::current(),
     };
     stages.spawn_blocking(move || reader.run(files, &packets_out));
     stages.spawn(decode::decode(packets, records_out, options.workers));
 
+    let beside = write::Beside {
+        observer,
+        progress: progress.clone(),
+        ledger,
+        dead_letters: DeadLetters::new(&options.state_directory),
+        purge: candidates,
+        stop: stop.clone(),
+    };
+    let written = write::write(records, store, beside);
     // Only the writer can fail; its end closes the channels behind it, stage by stage.
-    let written = write::write(records, store, observer).await;
-    stop.cancel();
+    let written = match options.watch {
+        Some(watch) => pulse::during(watch.report_every, &progress, &budget, written).await,
+        None => written.await,
+    };
+    if written.is_err() || options.watch.is_some() {
+        stop.cancel();
+    }
     budget.close();
     while let Some(ended) = stages.join_next().await {
         ended?;
     }
     written
+}
+
+/// Which store it is, where that matters; `None` when the run was stopped before it could be
+/// asked.
+async fn identity(
+    store: &dyn PacketStore,
+    options: &IngestOptions,
+    stop: &CancellationToken,
+) -> StoreResult<Option<String>> {
+    if !options.resume && options.purge.is_none() {
+        return Ok(Some(String::new()));
+    }
+    tokio::select! {
+        identity = store.identity() => identity.map(Some),
+        () = stop.cancelled() => Ok(None),
+    }
+}
+
+/// The ledger of this store; an empty one when the run is not to go on where another ended.
+fn open_ledger(store: &str, options: &IngestOptions) -> Result<Ledger, IngestError> {
+    let directory = &options.state_directory;
+    let failed = |source| IngestError::StateDirectory { path: directory.clone(), source };
+    if options.resume || options.purge.is_some() {
+        std::fs::create_dir_all(directory).map_err(failed)?;
+    }
+    if options.resume {
+        Ledger::open(directory, store).map_err(failed)
+    } else {
+        Ok(Ledger::default())
+    }
+}
+
+/// Folders whose captures are the archive's own.
+fn excluded(options: &IngestOptions) -> Vec<PathBuf> {
+    let moved = options.purge.as_ref().and_then(|purge| purge.to.as_deref());
+    let own = [options.state_directory.as_path()].into_iter().chain(moved).map(Path::to_owned);
+    own.chain(options.excluded.iter().cloned()).collect()
+}
+
+#[cfg(test)]
+fn open_capture_for_tests() -> OpenCapture {
+    OpenCapture {
+        reading: 1,
+        part: 1,
+        path: "a.pcap".into(),
+        file: Some(FileId { device: 1, inode: 1 }),
+        capture: Fingerprint([1; 16]),
+        source: Arc::new(Source {
+            file_name: "a.pcap".into(),
+            file_path: "a.pcap".into(),
+            sensor: None,
+        }),
+        resumed: Trail::default(),
+        rejected_before: 0,
+    }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use crate::packet::PacketId;
+use crate::packet::{PacketId, Timestamp};
 
 /// What became of one file.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +34,10 @@ pub enum FileOutcome {
     Failed(String),
     /// The run was stopped in the middle of it.
     Interrupted,
+    /// It is still being written.
+    Growing,
+    /// An earlier run has stored it, this many packets, and it has not changed since.
+    Known(u64),
 }
 
 /// A packet that the store refused.
@@ -54,6 +58,8 @@ pub struct Totals {
     pub files: u64,
     /// Files that are no captures.
     pub skipped: u64,
+    /// Files that an earlier run has stored.
+    pub known: u64,
     /// Files that could not be read.
     pub failed: u64,
     /// Packets read.
@@ -74,7 +80,8 @@ impl Totals {
         match report.outcome {
             FileOutcome::Skipped(_) => self.skipped += 1,
             FileOutcome::Failed(_) => self.failed += 1,
-            FileOutcome::Done | FileOutcome::Interrupted => self.files += 1,
+            FileOutcome::Done | FileOutcome::Interrupted | FileOutcome::Growing => self.files += 1,
+            FileOutcome::Known(_) => self.known += 1,
         }
         self.read += report.read;
         self.stored += report.stored;
@@ -108,6 +115,12 @@ pub struct Progress {
     pub bytes_read: AtomicU64,
     /// Packets read.
     pub packets_read: AtomicU64,
+    /// Packets that the store has taken, or had already.
+    pub packets_stored: AtomicU64,
+    /// Time of the newest packet that it has taken: [`Timestamp::indexed`], 0 when none.
+    pub newest_stored: AtomicI64,
+    /// Files that are found and not yet read.
+    pub files_waiting: AtomicU64,
 }
 
 impl Progress {
@@ -121,5 +134,16 @@ impl Progress {
 
     pub(super) fn add_packets(&self, packets: u64) {
         self.packets_read.fetch_add(packets, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_stored(&self, packets: u64, newest: Option<Timestamp>) {
+        self.packets_stored.fetch_add(packets, Ordering::Relaxed);
+        if let Some(newest) = newest {
+            self.newest_stored.fetch_max(newest.indexed(), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn set_waiting(&self, files: usize) {
+        self.files_waiting.store(files as u64, Ordering::Relaxed);
     }
 }

@@ -6,32 +6,53 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
-use tracing::error;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
 
+use crate::ingest::acknowledged::Acknowledged;
+use crate::ingest::dead_letters::DeadLetters;
+use crate::ingest::file_state::Finished;
+use crate::ingest::ledger::{Entry, Ledger};
+use crate::ingest::purge::Candidate;
 use crate::ingest::{
-    FileReport, IngestError, Observer, OpenCapture, Rejected, Share, Step, Totals,
+    Ended, FileEnd, FileReport, IngestError, Observer, OpenCapture, Progress, Rejected, Share,
+    Step, Totals,
 };
-use crate::packet::PacketRecord;
+use crate::packet::{PacketRecord, StoredPacket};
 use crate::store::{AppendOutcome, PacketStore, StoreResult};
 
 /// Batches on their way to the store. While one is answered the next is being sent; more only
 /// makes a busy server busier.
 const APPENDS: usize = 3;
 /// How long a stored packet may wait until it is safe and can be searched.
-const FLUSH_EVERY: Duration = Duration::from_secs(5);
+const FLUSH_EVERY: Duration = Duration::from_secs(2);
+/// Time between two tries to write dead letters where there is no room.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the writer works with beside the store.
+pub(super) struct Beside {
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) dead_letters: DeadLetters,
+    /// Takes files whose packets are safe.
+    pub(super) purge: Option<mpsc::Sender<Candidate>>,
+    pub(super) stop: CancellationToken,
+}
 
 /// Stores until the input closes, then makes everything safe.
 pub(super) async fn write(
     mut records: mpsc::Receiver<Step<PacketRecord>>,
     store: Arc<dyn PacketStore>,
-    observer: Arc<dyn Observer>,
+    beside: Beside,
 ) -> Result<Totals, IngestError> {
     let mut writer = Writer {
         store,
-        observer,
+        beside,
         appends: JoinSet::new(),
-        open: HashMap::new(),
+        parts: HashMap::new(),
+        readings: HashMap::new(),
         unsafe_since: None,
         totals: Totals::default(),
     };
@@ -42,17 +63,17 @@ pub(super) async fn write(
                 Some(Step::Packets { capture, packets, share }) => {
                     writer.append(&capture, packets, share);
                 }
-                Some(Step::End { number, report }) => writer.end(number, report),
+                Some(Step::End(end)) => writer.end(*end),
                 None => break,
             },
-            Some(appended) = writer.appends.join_next() => writer.count(appended??),
+            Some(appended) = writer.appends.join_next() => writer.count(appended??).await?,
             () = sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {
                 writer.flush().await?;
             }
         }
     }
     while let Some(appended) = writer.appends.join_next().await {
-        writer.count(appended??);
+        writer.count(appended??).await?;
     }
     writer.flush().await?;
     Ok(writer.totals)
@@ -60,86 +81,187 @@ pub(super) async fn write(
 
 struct Writer {
     store: Arc<dyn PacketStore>,
-    observer: Arc<dyn Observer>,
+    beside: Beside,
     appends: JoinSet<StoreResult<Appended>>,
-    /// Files that have packets on their way or not yet safe, by their number.
-    open: HashMap<u64, OpenFile>,
+    /// What is reported by itself, and has packets on their way or not yet safe.
+    parts: HashMap<u64, Part>,
+    /// How far the store has come with each file that is open.
+    readings: HashMap<u64, Acknowledged>,
     /// Since when there is something that a flush would make safe.
     unsafe_since: Option<Instant>,
     totals: Totals,
 }
 
-/// What is known of a file whose packets are being stored.
+/// A file, or as much of a growing file as is reported together.
 #[derive(Default)]
-struct OpenFile {
+struct Part {
     stored: u64,
     already_there: u64,
     rejected: Vec<Rejected>,
     appends: usize,
     /// What the reader said at its end.
-    ended: Option<FileReport>,
+    ended: Option<FileEnd>,
 }
 
 struct Appended {
     capture: Arc<OpenCapture>,
+    /// Its place among the batches of the reading.
+    number: u64,
     outcome: AppendOutcome,
     batch: Arc<Vec<PacketRecord>>,
 }
 
 impl Writer {
     fn append(&mut self, capture: &Arc<OpenCapture>, packets: Vec<PacketRecord>, share: Share) {
-        self.open.entry(capture.number).or_default().appends += 1;
+        self.parts.entry(capture.part).or_default().appends += 1;
+        let reading =
+            self.readings.entry(capture.reading).or_insert_with(|| Acknowledged::begin(capture));
+        let number = reading.sent(packets.iter().map(|record| record.stored.id));
         let (store, capture, batch) = (self.store.clone(), capture.clone(), Arc::new(packets));
         self.appends.spawn(async move {
             let outcome = store.append(batch.clone()).await?;
             drop(share);
-            Ok(Appended { capture, outcome, batch })
+            Ok(Appended { capture, number, outcome, batch })
         });
     }
 
-    fn count(&mut self, appended: Appended) {
-        let Appended { capture, outcome, batch } = appended;
-        let file = self.open.entry(capture.number).or_default();
-        file.appends -= 1;
-        file.stored += outcome.stored;
-        file.already_there += outcome.duplicates;
+    async fn count(&mut self, appended: Appended) -> Result<(), IngestError> {
+        let Appended { capture, number, outcome, batch } = appended;
+        if !outcome.rejected.is_empty() {
+            self.bury(&capture, &outcome, &batch).await?;
+        }
+        let newest = batch.iter().map(|record| record.stored.packet.timestamp).max();
+        self.beside.progress.add_stored(batch.len() as u64, newest);
+        if let Some(reading) = self.readings.get_mut(&capture.reading) {
+            reading.answered(number, outcome.rejected.len() as u64);
+        }
+        let part = self.parts.entry(capture.part).or_default();
+        part.appends -= 1;
+        part.stored += outcome.stored;
+        part.already_there += outcome.duplicates;
         for rejection in outcome.rejected {
             let frame = batch[rejection.index].stored.origin.frame;
-            error!(file = capture.path, frame, reason = rejection.reason, "packet rejected");
             let reason = rejection.reason;
-            file.rejected.push(Rejected { frame, id: rejection.id, reason });
+            part.rejected.push(Rejected { frame, id: rejection.id, reason });
         }
         self.unsafe_since.get_or_insert_with(Instant::now);
+        Ok(())
     }
 
-    fn end(&mut self, number: u64, report: FileReport) {
-        self.open.entry(number).or_default().ended = Some(report);
+    /// Writes what the store refuses into the dead letters; waits until there is room for it.
+    async fn bury(
+        &mut self,
+        capture: &OpenCapture,
+        outcome: &AppendOutcome,
+        batch: &[PacketRecord],
+    ) -> Result<(), IngestError> {
+        let refused: Vec<(StoredPacket, String)> = outcome
+            .rejected
+            .iter()
+            .map(|rejection| (batch[rejection.index].stored.clone(), rejection.reason.clone()))
+            .collect();
+        let mut waits = false;
+        loop {
+            match self.beside.dead_letters.write(&refused) {
+                Ok(path) => {
+                    let (packets, reason) = (refused.len(), &refused[0].1);
+                    let letters = path.display();
+                    error!(file = capture.path, packets, reason, %letters, "packets rejected");
+                    if waits {
+                        info!("there is room for dead letters again");
+                    }
+                    return Ok(());
+                }
+                Err(error) if self.beside.stop.is_cancelled() => {
+                    return Err(IngestError::DeadLetters(error));
+                }
+                Err(error) => {
+                    if !waits {
+                        error!(%error, "rejected packets cannot be written to the state \
+                            directory: nothing more is read until they are; make room");
+                    }
+                    waits = true;
+                    sleep(TRY_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, end: FileEnd) {
+        let part = self.parts.entry(end.part).or_default();
+        part.ended = Some(end);
         self.unsafe_since.get_or_insert_with(Instant::now);
     }
 
-    /// Makes everything safe that has been appended, and reports the files that are complete.
+    /// Makes everything safe that has been appended, and reports what is complete.
     async fn flush(&mut self) -> StoreResult<()> {
         // Taken before the flush: what is appended meanwhile waits for the next one.
         let mut complete: Vec<u64> = self
-            .open
+            .parts
             .iter()
-            .filter(|(_, file)| file.ended.is_some() && file.appends == 0)
+            .filter(|(_, part)| part.ended.is_some() && part.appends == 0)
             .map(|(number, _)| *number)
             .collect();
         complete.sort_unstable();
         self.unsafe_since = None;
         self.store.flush().await?;
-        for file in complete.iter().filter_map(|number| self.open.remove(number)) {
-            let Some(ended) = file.ended else { continue };
+        for number in complete {
+            let Some(part) = self.parts.remove(&number) else { continue };
+            let Some(mut end) = part.ended else { continue };
+            if let Some(ended) = end.file.take() {
+                self.file_safe(end.reading, ended).await;
+            }
+            let Some(report) = end.report else { continue };
             let report = FileReport {
-                stored: file.stored,
-                already_there: file.already_there,
-                rejected: file.rejected,
-                ..ended
+                stored: part.stored,
+                already_there: report.already_there + part.already_there,
+                rejected: part.rejected,
+                ..report
             };
             self.totals.add(&report);
-            self.observer.file_done(&report);
+            self.beside.observer.file_done(&report);
+        }
+        let now = std::time::Instant::now();
+        for reading in self.readings.values_mut() {
+            if let Some(entry) = reading.entry_if_due(now) {
+                self.beside.ledger.record(entry);
+            }
         }
         Ok(())
+    }
+
+    /// A file has been read as far as it went, and all of that is safe.
+    async fn file_safe(&mut self, reading: u64, ended: Ended) {
+        let acknowledged = self.readings.get(&reading);
+        let mark = acknowledged.map_or(ended.base, Acknowledged::mark);
+        let rejected = acknowledged.map_or(ended.rejected_before, Acknowledged::rejected);
+        if ended.finished.is_none_or(Finished::is_sure) {
+            self.readings.remove(&reading);
+        }
+        self.beside.ledger.record(Entry {
+            store: String::new(),
+            path: ended.path.clone(),
+            state: ended.state,
+            capture: ended.capture.map(|capture| capture.to_string()),
+            frames: mark.frames,
+            digest: mark.digest.to_string(),
+            rejected,
+            unreadable: ended.unreadable,
+            complete: ended.finished.is_some(),
+        });
+        if let (Some(finished), Some(purge)) = (ended.finished, &self.beside.purge) {
+            let candidate = Candidate {
+                path: ended.path,
+                below: ended.below,
+                state: ended.state,
+                finished,
+                capture: ended.capture,
+                acknowledged: mark,
+                rejected,
+                unreadable: ended.unreadable,
+            };
+            // The purge ends after this stage.
+            purge.send(candidate).await.ok();
+        }
     }
 }

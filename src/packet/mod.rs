@@ -9,6 +9,7 @@ mod link_type;
 mod mac;
 mod packet_id;
 mod timestamp;
+mod trail;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub use link_type::LinkType;
 pub use mac::{MacAddress, ParseMacError};
 pub use packet_id::{Fingerprint, PacketId};
 pub use timestamp::Timestamp;
+pub use trail::{Digest, Mark, Trail};
 
 /// One packet as it stood in its capture. `fetch` gives back exactly this.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,6 +23,12 @@ impl Timestamp {
         Self(seconds as i128 * NANOSECONDS_PER_SECOND + nanoseconds as i128)
     }
 
+    /// The time of this machine's clock.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(jiff::Timestamp::now().as_nanosecond())
+    }
+
     /// Nanoseconds since the epoch.
     #[must_use]
     pub const fn nanoseconds(self) -> i128 {

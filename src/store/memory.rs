@@ -57,6 +57,10 @@ impl PacketStore for MemoryStore {
         Ok(())
     }
 
+    async fn identity(&self) -> StoreResult<String> {
+        Ok(format!("memory {:p}", &raw const self.packets))
+    }
+
     async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
         let mut packets = self.packets();
         let mut outcome = AppendOutcome::default();

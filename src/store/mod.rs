@@ -44,6 +44,9 @@ pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
     /// Whether the store is reachable, allowed and set up. Fails with the reason if not.
     async fn check(&self) -> StoreResult<()>;
 
+    /// Tells this store from every other, also from one that was made anew in its place.
+    async fn identity(&self) -> StoreResult<String>;
+
     /// Stores a batch. Which packets are safe is known only after [`Self::flush`].
     async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome>;
 

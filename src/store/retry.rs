@@ -126,6 +126,16 @@ impl PacketStore for RetryStore {
         self.inner.check().await
     }
 
+    async fn identity(&self) -> StoreResult<String> {
+        let mut patience = self.patience();
+        loop {
+            match self.inner.identity().await {
+                Err(error) => self.wait(&mut patience, error).await?,
+                identity => return identity,
+            }
+        }
+    }
+
     async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
         let mut patience = self.patience();
         let mut total = AppendOutcome::default();

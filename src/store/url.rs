@@ -59,6 +59,12 @@ impl StoreUrl {
         &self.rest
     }
 
+    /// The directory of a store that is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        (self.scheme() == "file").then(|| self.as_directory())
+    }
+
     /// The directory, for an embedded store.
     #[must_use]
     pub fn as_directory(&self) -> PathBuf {

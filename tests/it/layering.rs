@@ -15,7 +15,7 @@ const USES: &[(&str, &[&str])] = &[
     ),
     ("fetch", &["capture", "decode", "packet", "query", "store"]),
     ("verify", &["capture", "packet", "query", "store"]),
-    ("ingest", &["capture", "decode", "packet", "store"]),
+    ("ingest", &["capture", "decode", "packet", "query", "store", "verify"]),
     ("store", &["packet", "query"]),
     ("query", &["packet"]),
     ("decode", &["packet"]),
@@ -46,6 +46,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("humantime", &["cli"]),
     ("walkdir", &["ingest"]),
+    ("globset", &["ingest/discover"]),
+    ("notify", &["ingest/discover"]),
+    ("libc", &["ingest/lease.rs"]),
     ("blake3", &["packet"]),
 ];
 

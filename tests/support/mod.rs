@@ -66,6 +66,7 @@ impl Sandbox {
         command
             .args(arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env("XDG_STATE_HOME", self.directory.path().join("state"))
             .current_dir(self.directory.path())
             .stdin(Stdio::null());
         command

@@ -174,7 +174,7 @@ impl Meta {
     pub(super) fn new(partition: Partition) -> Self {
         let now = jiff::Timestamp::now();
         Self {
-            set_up: format!("{now:.0}"),
+            set_up: now.to_string(),
             layout: LAYOUT.to_owned(),
             partition: partition_name(partition).to_owned(),
             format: FORMAT,

@@ -87,6 +87,11 @@ impl PacketStore for ElasticsearchStore {
         self.archive.meta(&self.client).await?.partitions(&self.archive).map(|_| ())
     }
 
+    async fn identity(&self) -> StoreResult<String> {
+        let meta = self.archive.meta(&self.client).await?;
+        Ok(format!("archive {}, set up {}", self.archive.name, meta.set_up))
+    }
+
     async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
         self.writer.append(&self.client, &self.archive, batch).await
     }

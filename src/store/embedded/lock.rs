@@ -3,7 +3,9 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// Held by the one process that writes.
 const WRITER: &str = ".pcap-archiver-writer.lock";
@@ -46,6 +48,14 @@ impl WriterLock {
     pub(super) fn is_awaited(&self) -> io::Result<bool> {
         Ok(try_lock(&self.folder.join(NEXT))?.is_none())
     }
+}
+
+/// When the store in `folder` was made, as the lock file says, which goes with the store: its
+/// time, where the file system keeps it, and its number.
+pub(super) fn made(folder: &Path) -> io::Result<String> {
+    let metadata = open(&folder.join(WRITER))?.metadata()?;
+    let time = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Ok(format!("{}-{}", time.unwrap_or_default().as_nanos(), metadata.ino()))
 }
 
 /// Whether this process could write in `folder`.

@@ -156,6 +156,17 @@ impl PacketStore for EmbeddedStore {
         blocking(&self.folder, move || folder.snapshot().map(|_| ())).await
     }
 
+    async fn identity(&self) -> StoreResult<String> {
+        let folder = self.folder.clone();
+        blocking(&self.folder, move || {
+            folder.create()?;
+            let made = lock::made(folder.path());
+            let made = made.map_err(|error| io_error(folder.operation("look into"), &error))?;
+            Ok(format!("embedded store in {}, made {made}", folder.path().display()))
+        })
+        .await
+    }
+
     async fn append(&self, batch: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
         let mut writer = self.writer().await?;
         blocking(&self.folder, move || writer.append(&batch)).await

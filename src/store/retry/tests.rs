@@ -44,6 +44,10 @@ impl PacketStore for Moody {
         self.inner.check().await
     }
 
+    async fn identity(&self) -> StoreResult<String> {
+        self.inner.identity().await
+    }
+
     async fn flush(&self) -> StoreResult<()> {
         self.inner.flush().await
     }

@@ -1,0 +1,319 @@
+//! Which files to read: what was named, what is in folders, what appears, grows and is finished
+//! while watching.
+
+mod inputs;
+mod notices;
+mod sight;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::ingest::file_state::{FileId, FileState, Finished};
+use crate::ingest::ledger::Ledger;
+use crate::ingest::{Input, Progress, Watch};
+use inputs::{Place, Sighted};
+use notices::Notices;
+use sight::{Rotations, Sight, Sights};
+
+/// Time between two looks however much happens, so that a busy folder is not looked at all the
+/// time.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+/// A large tree is looked at this much less of the time than it takes.
+const PAUSE_PER_LOOK: u32 = 10;
+
+/// Something to read, or something that cannot be.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Standard input.
+    Stream,
+    /// A file that is new, has grown, or is finished.
+    File(Look),
+    /// A file whose name has gone.
+    Gone(FileId),
+    /// A file that nobody has read, and that is not there any more under any name.
+    Vanished {
+        /// Where it was.
+        path: String,
+        /// How large it was.
+        bytes: u64,
+    },
+    /// There should be something to read, and there is not.
+    Unreadable {
+        /// What was looked at.
+        path: String,
+        /// Why it cannot be read.
+        reason: String,
+    },
+}
+
+/// A file as it was found.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// Its path below the folder that was named, or its own name.
+    pub(super) below: String,
+    /// Whether the user named this very file, and not a folder around it.
+    pub(super) named: bool,
+    /// What it was like.
+    pub(super) state: FileState,
+    /// Whether it is a file that stays where it is, and not a pipe or a device.
+    pub(super) is_regular: bool,
+    /// Why it is taken to be complete; `None` while it grows.
+    pub(super) finished: Option<Finished>,
+}
+
+impl Look {
+    /// Whether there will be another look at the file.
+    pub(super) fn is_watched(&self) -> bool {
+        self.finished != Some(Finished::AsItStands)
+    }
+}
+
+/// Files that the reader could not read when it was told of them, and must be told of again.
+#[derive(Debug, Default)]
+pub(super) struct Recall(Mutex<HashMap<FileId, Look>>);
+
+impl Recall {
+    /// Tells of this file again when it has been looked at once more.
+    pub(super) fn again(&self, look: &Look) {
+        self.lock().insert(look.state.id, look.clone());
+    }
+
+    fn take(&self) -> HashMap<FileId, Look> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Look>> {
+        // Each change is one insertion: nothing is left half done by a panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) struct Discover {
+    pub(super) watch: Option<Watch>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) recall: Arc<Recall>,
+    /// Folders of the archive itself, which are never read.
+    pub(super) excluded: Vec<PathBuf>,
+}
+
+impl Discover {
+    /// Sends what there is to read; with `watch`, until it is stopped.
+    pub(super) async fn run(
+        mut self,
+        inputs: Vec<Input>,
+        found: mpsc::Sender<Found>,
+        stop: CancellationToken,
+    ) {
+        let existing = self.excluded.iter().filter_map(|path| path.canonicalize().ok());
+        self.excluded = existing.collect();
+        let sending = async {
+            match self.watch {
+                None => self.list(inputs, &found).await,
+                Some(watch) => self.watch(inputs, watch, &found).await,
+            }
+        };
+        // A closed receiver means that the run is over; both ends are quiet.
+        tokio::select! {
+            _ = sending => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    /// Everything that is there now, each once.
+    async fn list(&self, inputs: Vec<Input>, found: &mpsc::Sender<Found>) -> Option<()> {
+        let mut all = Vec::new();
+        for input in inputs {
+            match input {
+                Input::Stream => all.push(Found::Stream),
+                Input::Path(path) => {
+                    all.extend(
+                        self.look_at(&Place::new(&path)).await.into_iter().map(as_it_stands),
+                    );
+                }
+            }
+        }
+        // All sizes first: progress needs a total.
+        for item in &all {
+            if let Found::File(look) = item {
+                self.progress.add_found(look.state.size);
+            }
+        }
+        for item in all {
+            found.send(item).await.ok()?;
+        }
+        Some(())
+    }
+
+    async fn watch(
+        &self,
+        inputs: Vec<Input>,
+        watch: Watch,
+        found: &mpsc::Sender<Found>,
+    ) -> Option<()> {
+        let paths: Vec<PathBuf> = inputs
+            .into_iter()
+            .filter_map(|input| match input {
+                Input::Path(path) => Some(path),
+                Input::Stream => None,
+            })
+            .collect();
+        let mut places: Vec<Place> = paths.iter().map(|path| Place::new(path)).collect();
+        let roots: Vec<&Path> = places.iter().map(|place| place.root.as_path()).collect();
+        let notices = if watch.notified { Notices::of(&roots) } else { Notices::default() };
+        let mut sights = Sights::new();
+        let mut unreadable = HashMap::new();
+        loop {
+            let began = Instant::now();
+            // A path that did not exist may have been taken for a pattern, or the reverse.
+            places.clear();
+            places.extend(paths.iter().map(|path| Place::new(path)));
+            let (closed, recalled) = (notices.take_closed(), self.recall.take());
+            let mut sighted = Vec::new();
+            for place in &places {
+                sighted.extend(self.look_at(place).await);
+            }
+            let mut news = self.compare(sighted, &closed, &mut sights, &mut unreadable);
+            news.extend(recall(recalled, &mut sights));
+            news.extend(tell(&mut sights, watch.settle));
+            for item in news {
+                found.send(item).await.ok()?;
+            }
+            tokio::time::sleep(SHORTEST_PAUSE.min(watch.poll)).await;
+            notices.wait(watch.poll.max(began.elapsed() * PAUSE_PER_LOOK)).await;
+        }
+    }
+
+    /// What is new in what was seen.
+    fn compare(
+        &self,
+        sighted: Vec<Sighted>,
+        closed: &HashSet<PathBuf>,
+        sights: &mut Sights,
+        unreadable: &mut HashMap<String, String>,
+    ) -> Vec<Found> {
+        let now = (SystemTime::now(), Instant::now());
+        let mut news = Vec::new();
+        let mut there = HashSet::new();
+        let mut still_unreadable = HashMap::new();
+        for item in sighted {
+            match item {
+                Sighted::Unreadable { path, reason, absent } => {
+                    if absent {
+                        debug!(path, "gone between two looks");
+                        continue;
+                    }
+                    if unreadable.get(&path) != Some(&reason) {
+                        warn!(path, reason, "cannot be read for now");
+                        let (path, reason) = (path.clone(), reason.clone());
+                        news.push(Found::Unreadable { path, reason });
+                    }
+                    still_unreadable.insert(path, reason);
+                }
+                // Pipes and devices have no end to wait for.
+                Sighted::File { metadata, .. } if !metadata.is_file() => {}
+                Sighted::File { path, below, named, metadata } => {
+                    let state = FileState::of(&metadata);
+                    // A second name of the same file.
+                    if !there.insert(state.id) {
+                        continue;
+                    }
+                    let is_closed = closed.contains(&path);
+                    let sight = match sights.entry(state.id) {
+                        std::collections::hash_map::Entry::Occupied(entry) => {
+                            let sight = entry.into_mut();
+                            sight.again(path, below, state, now.1);
+                            sight
+                        }
+                        std::collections::hash_map::Entry::Vacant(entry) => {
+                            entry.insert(Sight::new(path, below, named, state, now))
+                        }
+                    };
+                    if is_closed {
+                        sight.close();
+                    }
+                }
+            }
+        }
+        *unreadable = still_unreadable;
+        news.extend(forget_absent(sights, &there));
+        self.ledger.retain(&there);
+        news
+    }
+
+    async fn look_at(&self, place: &Place) -> Vec<Sighted> {
+        let (place, excluded) = (place.clone(), self.excluded.clone());
+        let name = place.root.display().to_string();
+        spawn_blocking(move || place.look(&excluded)).await.unwrap_or_else(|error| {
+            vec![Sighted::Unreadable { path: name, reason: error.to_string(), absent: false }]
+        })
+    }
+}
+
+/// What the reader must know, by path.
+fn tell(sights: &mut Sights, settle: Duration) -> Vec<Found> {
+    let now = Instant::now();
+    let rotations = Rotations::of(sights.values());
+    let mut looks: Vec<Look> = Vec::new();
+    for sight in sights.values_mut() {
+        let finished = sight.finished(rotations.newest(&sight.path), settle, now);
+        if sight.tell(finished) {
+            looks.push(Look {
+                path: sight.path.clone(),
+                below: sight.below.clone(),
+                named: sight.named,
+                state: sight.state,
+                is_regular: true,
+                finished,
+            });
+        }
+    }
+    // The oldest first: packets come as they were captured.
+    looks.sort_by(|a, b| (a.state.modified, &a.path).cmp(&(b.state.modified, &b.path)));
+    looks.into_iter().map(Found::File).collect()
+}
+
+/// Files whose name has gone since the last look.
+fn forget_absent(sights: &mut Sights, there: &HashSet<FileId>) -> Vec<Found> {
+    let absent = sights.extract_if(|id, _| !there.contains(id));
+    absent.filter(|(_, sight)| sight.is_open()).map(|(id, _)| Found::Gone(id)).collect()
+}
+
+/// Files of which the reader wants to be told again; those that are not there any more have
+/// never been read.
+fn recall(recalled: HashMap<FileId, Look>, sights: &mut Sights) -> Vec<Found> {
+    let mut vanished = Vec::new();
+    for (id, look) in recalled {
+        match sights.get_mut(&id) {
+            Some(sight) => sight.untell(),
+            None => vanished.push(Found::Vanished {
+                path: look.path.display().to_string(),
+                bytes: look.state.size,
+            }),
+        }
+    }
+    vanished
+}
+
+fn as_it_stands(sighted: Sighted) -> Found {
+    match sighted {
+        Sighted::File { path, below, named, metadata } => Found::File(Look {
+            path,
+            below,
+            named,
+            state: FileState::of(&metadata),
+            is_regular: metadata.is_file(),
+            finished: Some(Finished::AsItStands),
+        }),
+        Sighted::Unreadable { path, reason, .. } => Found::Unreadable { path, reason },
+    }
+}

@@ -1,0 +1,51 @@
+//! Whether anybody has a file open for writing: only the kernel knows.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+
+/// Whether some process, in whatever container of this machine, has the file open for writing.
+/// `None` where the system cannot tell: the file is another user's and this process may not ask
+/// (`CAP_LEASE`), or its file system knows no leases (network mounts).
+///
+/// The kernel grants a read lease only on a file that nobody has open for writing
+/// (fcntl(2), `F_SETLEASE`); it is given back at once. A writer that opens the file in between is
+/// held up for that moment, and this process is sent SIGIO, which the caller must not die of.
+pub(super) fn is_being_written(file: &File) -> Option<bool> {
+    match set_lease(file, libc::F_RDLCK) {
+        Ok(()) => {
+            // If it cannot be given back, closing the file does.
+            set_lease(file, libc::F_UNLCK).ok();
+            Some(false)
+        }
+        Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => Some(true),
+        Err(_) => None,
+    }
+}
+
+#[expect(unsafe_code, reason = "no maintained crate offers leases safely")]
+fn set_lease(file: &File, kind: libc::c_int) -> io::Result<()> {
+    // SAFETY: F_SETLEASE takes an open descriptor, which `file` is, and a number; it touches no
+    // memory of this process.
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_writer_is_seen_until_it_closes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.pcap");
+        let writer = File::create(&path).unwrap();
+        let reader = File::open(&path).unwrap();
+        assert_eq!(is_being_written(&reader), Some(true));
+        drop(writer);
+        assert_eq!(is_being_written(&reader), Some(false));
+        // The lease was given back: this open is not held up.
+        drop(File::options().append(true).open(&path).unwrap());
+        assert_eq!(is_being_written(&reader), Some(false));
+    }
+}

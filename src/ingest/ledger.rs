@@ -1,0 +1,359 @@
+//! What has been read and acknowledged, kept over restarts. Losing it costs time and nothing
+//! else: every packet is recognised by its identity.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
+
+use crate::ingest::file_state::{FileId, FileState};
+use crate::packet::{Digest, Fingerprint, Mark};
+
+/// The ledger's file in the state directory.
+const NAME: &str = "ledger.jsonl";
+/// Lines that may be out of date before the file is written anew at the next start.
+const OUTDATED_LINES: usize = 1000;
+
+/// One line: a file, and how much of its capture is in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// The store that it was put into.
+    pub(super) store: String,
+    /// Where the file was; for people.
+    pub(super) path: PathBuf,
+    /// The file as it was when it had been read up to here.
+    #[serde(flatten)]
+    pub(super) state: FileState,
+    /// Fingerprint of the capture; absent when it has no packets.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) capture: Option<String>,
+    /// Packets that are acknowledged, from the first on.
+    pub(super) frames: u64,
+    /// Hash over their identities.
+    pub(super) digest: String,
+    /// Packets among them that the store refused; they are in the dead letters.
+    pub(super) rejected: u64,
+    /// Whether a part of the file could not be read.
+    pub(super) unreadable: bool,
+    /// Whether it had been read to its end.
+    pub(super) complete: bool,
+}
+
+impl Entry {
+    /// The place up to which it is acknowledged.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        Some(Mark { frames: self.frames, digest: Digest::parse(&self.digest)? })
+    }
+
+    /// The capture's fingerprint.
+    pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.capture.as_deref().and_then(Fingerprint::parse)
+    }
+}
+
+/// The ledger, shared by the stages. Several processes may share one file: each only adds lines,
+/// and only one that is alone writes it anew.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    path: Option<PathBuf>,
+    /// The store that this run writes to; entries of other stores do not count.
+    store: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Held open, with a shared lock. `None` when it could not be written: the next line tries.
+    file: Option<File>,
+    files: HashMap<FileId, Entry>,
+    /// The longest mark of each capture.
+    captures: HashMap<Fingerprint, (Mark, u64)>,
+    /// Whether it has been said that the file cannot be written.
+    warned: bool,
+}
+
+impl Ledger {
+    /// Reads the ledger in `directory`; what is for another store is left out.
+    ///
+    /// # Errors
+    /// When it cannot be opened. A line that cannot be read is left out with a warning.
+    pub(super) fn open(directory: &Path, store: &str) -> io::Result<Self> {
+        let path = directory.join(NAME);
+        let alone = Self::lock(&path)?;
+        let (entries, lines) = read(&path)?;
+        let mut ledger = Self { path: Some(path), store: store.to_owned(), ..Self::default() };
+        let here = |entry: &Entry| entry.store == store;
+        if let Some(file) = alone
+            && lines > entries.len() + OUTDATED_LINES
+        {
+            ledger.write_anew(file, entries.values())?;
+        }
+        let state = ledger.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for entry in entries.into_values().filter(here) {
+            state.learn(entry);
+        }
+        if !state.files.is_empty() {
+            info!(files = state.files.len(), "going on where the last run ended");
+        }
+        Ok(ledger)
+    }
+
+    /// Takes the exclusive lock if no other process has the ledger open.
+    fn lock(path: &Path) -> io::Result<Option<File>> {
+        let file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Leaves out the lines that later lines replaced, and files that are gone.
+    fn write_anew<'a>(
+        &mut self,
+        lock: File,
+        entries: impl Iterator<Item = &'a Entry>,
+    ) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let mut text = Vec::new();
+        for entry in entries.filter(|entry| entry.path.symlink_metadata().is_ok()) {
+            serde_json::to_writer(&mut text, entry)?;
+            text.push(b'\n');
+        }
+        let new = path.with_extension("new");
+        fs::write(&new, text)?;
+        fs::rename(&new, path)?;
+        drop(lock);
+        Ok(())
+    }
+
+    /// What is known of a file that has not changed since.
+    pub(super) fn file(&self, state: FileState) -> Option<Entry> {
+        self.state().files.get(&state.id).filter(|entry| entry.state == state).cloned()
+    }
+
+    /// How far a capture is acknowledged, and how many packets of it were refused.
+    pub(super) fn capture(&self, capture: Fingerprint) -> Option<(Mark, u64)> {
+        self.state().captures.get(&capture).copied()
+    }
+
+    /// Remembers `entry`. When it cannot be written, a warning says so, once, and it is
+    /// remembered for this run only.
+    pub(super) fn record(&self, mut entry: Entry) {
+        entry.store.clone_from(&self.store);
+        let mut state = self.state();
+        if let Some(path) = &self.path {
+            let before = state.warned;
+            match state.append(path, &entry) {
+                Ok(()) => {
+                    state.warned = false;
+                    if before {
+                        info!(path = %path.display(), "the ledger can be written again");
+                    }
+                }
+                Err(error) => {
+                    state.warned = true;
+                    if before {
+                        state.learn(entry);
+                        return;
+                    }
+                    warn!(path = %path.display(), %error, "the ledger cannot be written: a \
+                        restart will read again what is stored already; make room");
+                }
+            }
+        }
+        state.learn(entry);
+    }
+
+    /// Forgets what is not in the store after all.
+    pub(super) fn forget(&self, id: FileId, capture: Option<Fingerprint>) {
+        let mut state = self.state();
+        if let Some(mut entry) = state.files.remove(&id)
+            && let Some(path) = &self.path
+        {
+            (entry.frames, entry.digest, entry.complete) =
+                (0, Digest::default().to_string(), false);
+            // As above: without this line a restart believes what the store does not hold, and
+            // only the proof before a purge finds out.
+            if let Err(error) = state.append(path, &entry) {
+                warn!(path = %path.display(), %error, "the ledger cannot be written");
+            }
+        }
+        if let Some(capture) = capture {
+            state.captures.remove(&capture);
+        }
+    }
+
+    /// Keeps in memory only what is about these files.
+    pub(super) fn retain(&self, there: &HashSet<FileId>) {
+        let mut state = self.state();
+        let state = &mut *state;
+        state.files.retain(|id, _| there.contains(id));
+        // A file that is being compressed has no name for a moment; what was read of it must be
+        // recognised afterwards.
+        if state.captures.len() > 4 * there.len() + 4096 {
+            let named: HashSet<Fingerprint> =
+                state.files.values().filter_map(Entry::fingerprint).collect();
+            state.captures.retain(|capture, _| named.contains(capture));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change is one insertion or removal: nothing is left half done by a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn learn(&mut self, entry: Entry) {
+        if let (Some(capture), Some(mark)) = (entry.fingerprint(), entry.mark())
+            && mark.frames > 0
+        {
+            let known = self.captures.entry(capture).or_insert((mark, entry.rejected));
+            if known.0.frames <= mark.frames {
+                *known = (mark, entry.rejected);
+            }
+        }
+        self.files.insert(entry.state.id, entry);
+    }
+
+    /// One write call for each line, so that lines of several processes do not mix.
+    fn append(&mut self, path: &Path, entry: &Entry) -> io::Result<()> {
+        let mut line = serde_json::to_vec(entry)?;
+        line.push(b'\n');
+        let file = if let Some(file) = &mut self.file {
+            file
+        } else {
+            let file = open(path)?;
+            file.lock_shared()?;
+            // What a full disk cut off ends here, and the new line stands alone.
+            line.insert(0, b'\n');
+            self.file.insert(file)
+        };
+        let written = file.write_all(&line);
+        if written.is_err() {
+            self.file = None;
+        }
+        written
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).read(true).append(true).open(path)
+}
+
+/// The last entry of each file, and how many lines there were.
+fn read(path: &Path) -> io::Result<(HashMap<FileId, Entry>, usize)> {
+    let mut entries = HashMap::new();
+    let mut lines = 0;
+    for line in BufReader::new(File::open(path)?).split(b'\n') {
+        let line = line?;
+        if line.is_empty() {
+            continue;
+        }
+        lines += 1;
+        match serde_json::from_slice::<Entry>(&line) {
+            Ok(entry) => {
+                entries.insert(entry.state.id, entry);
+            }
+            Err(error) => {
+                warn!(path = %path.display(), line = lines, %error, "a line of the ledger cannot be read");
+            }
+        }
+    }
+    Ok((entries, lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(inode: u64, size: u64) -> FileState {
+        FileState { id: FileId { device: 1, inode }, size, modified: 5 }
+    }
+
+    fn entry(inode: u64, frames: u64) -> Entry {
+        Entry {
+            store: String::new(),
+            path: PathBuf::from("/captures/a.pcap"),
+            state: state(inode, 100 + frames),
+            capture: Some(Fingerprint([7; 16]).to_string()),
+            frames,
+            digest: Digest([frames.to_le_bytes()[0]; 16]).to_string(),
+            rejected: 0,
+            unreadable: false,
+            complete: true,
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_is_known_after_a_restart_and_for_this_store_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(directory.path(), "one").unwrap();
+        ledger.record(entry(3, 10));
+        ledger.record(entry(3, 20));
+        drop(ledger);
+        let ledger = Ledger::open(directory.path(), "one").unwrap();
+        assert_eq!(ledger.file(state(3, 120)).unwrap().frames, 20);
+        assert_eq!(ledger.file(state(3, 121)), None, "it has changed");
+        let (mark, _) = ledger.capture(Fingerprint([7; 16])).unwrap();
+        assert_eq!(mark, Mark { frames: 20, digest: Digest([20; 16]) });
+        drop(ledger);
+        let other = Ledger::open(directory.path(), "two").unwrap();
+        assert_eq!(other.file(state(3, 120)), None);
+        assert_eq!(other.capture(Fingerprint([7; 16])), None);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_costs_this_line_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(directory.path(), "s").unwrap();
+        ledger.record(entry(1, 10));
+        let path = directory.path().join(NAME);
+        let mut text = fs::read(&path).unwrap();
+        text.extend_from_slice(b"{\"store\":\"s\",\"pa");
+        fs::write(&path, text).unwrap();
+        drop(ledger);
+        let ledger = Ledger::open(directory.path(), "s").unwrap();
+        ledger.record(entry(2, 5));
+        drop(ledger);
+        let ledger = Ledger::open(directory.path(), "s").unwrap();
+        assert!(ledger.file(state(1, 110)).is_some() && ledger.file(state(2, 105)).is_some());
+    }
+
+    #[test]
+    fn forgotten_is_forgotten_after_a_restart_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(directory.path(), "s").unwrap();
+        ledger.record(entry(1, 10));
+        ledger.forget(FileId { device: 1, inode: 1 }, Some(Fingerprint([7; 16])));
+        drop(ledger);
+        let ledger = Ledger::open(directory.path(), "s").unwrap();
+        assert_eq!(ledger.capture(Fingerprint([7; 16])), None);
+        assert!(ledger.file(state(1, 110)).is_none_or(|entry| !entry.complete));
+    }
+
+    #[test]
+    fn it_is_written_anew_by_one_that_is_alone_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(NAME);
+        let lines = || fs::read_to_string(&path).unwrap().lines().count();
+        let first = Ledger::open(directory.path(), "s").unwrap();
+        let here = directory.path().join("here.pcap");
+        fs::write(&here, b"").unwrap();
+        for frames in 0..=OUTDATED_LINES as u64 + 1 {
+            first.record(Entry { path: here.clone(), ..entry(1, frames) });
+        }
+        let second = Ledger::open(directory.path(), "s").unwrap();
+        assert!(lines() > OUTDATED_LINES, "another process has it open");
+        assert!(second.file(state(1, 1101)).is_some());
+        drop((first, second));
+        let third = Ledger::open(directory.path(), "s").unwrap();
+        assert_eq!(lines(), 1);
+        assert!(third.file(state(1, 1101)).is_some());
+    }
+}

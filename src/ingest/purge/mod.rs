@@ -1,0 +1,321 @@
+//! Letting capture files go, each only after it has been proven that the store holds it.
+
+mod decide;
+mod proof;
+mod receipts;
+mod removal;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::capture::CaptureError;
+use crate::ingest::file_state::{FileId, FileState, Finished};
+use crate::ingest::lease;
+use crate::ingest::ledger::Ledger;
+use crate::packet::{Fingerprint, Mark, Timestamp};
+use crate::store::{PacketStore, StoreErrorKind};
+use decide::{Decision, Evidence, Proof, Reason, decide};
+use proof::ProofError;
+pub use receipts::{Action, PurgeReceipt, receipts};
+use removal::HiddenFile;
+
+/// Time between two looks at a file that may not go yet.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// After something failed that somebody must mend.
+const TRY_AGAIN: Duration = Duration::from_secs(15);
+
+/// When and how capture files go.
+#[derive(Debug, Clone)]
+pub struct PurgeOptions {
+    /// How long a file must not have been written.
+    pub after: Duration,
+    /// Move it there instead of deleting it.
+    pub to: Option<PathBuf>,
+    /// Only say what would go.
+    pub dry_run: bool,
+    /// Reads back what was stored: the store, opened by somebody who may read.
+    pub reader: Arc<dyn PacketStore>,
+}
+
+/// A file that has been read to its end and acknowledged.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) path: PathBuf,
+    /// Its path below the folder that was named.
+    pub(super) below: String,
+    /// As it was before its end was read.
+    pub(super) state: FileState,
+    pub(super) finished: Finished,
+    pub(super) capture: Option<Fingerprint>,
+    /// How far the store has acknowledged it.
+    pub(super) acknowledged: Mark,
+    pub(super) rejected: u64,
+    pub(super) unreadable: bool,
+}
+
+/// Takes files whose packets are safe, proves it, and lets them go.
+pub(super) struct Purge {
+    pub(super) options: PurgeOptions,
+    pub(super) ledger: Arc<Ledger>,
+    /// Where receipts are written.
+    pub(super) directory: PathBuf,
+    /// What receipts call the store.
+    pub(super) store: String,
+}
+
+/// A file that waits for its turn.
+struct Pending {
+    candidate: Candidate,
+    due: Instant,
+    /// Why it waits.
+    reason: &'static str,
+}
+
+/// What came of a look at a file.
+enum Look {
+    /// It is decided.
+    Done,
+    /// Look again after this time.
+    Again(Duration, &'static str),
+}
+
+impl Purge {
+    /// Runs until there are no more candidates and each has been decided, or until it is stopped:
+    /// what is not decided then is found again by the next run.
+    pub(super) async fn run(
+        self,
+        mut candidates: mpsc::Receiver<Candidate>,
+        stop: CancellationToken,
+    ) {
+        let mut pending: HashMap<FileId, Pending> = HashMap::new();
+        loop {
+            let next = pending.values().map(|pending| pending.due).min();
+            tokio::select! {
+                candidate = candidates.recv() => match candidate {
+                    Some(candidate) => {
+                        // The newest word about a file replaces what was known of it.
+                        let (due, reason) = (Instant::now(), "");
+                        pending.insert(candidate.state.id, Pending { candidate, due, reason });
+                    }
+                    None => break,
+                },
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                    self.look_at_due(&mut pending, &stop).await;
+                }
+                () = stop.cancelled() => return,
+            }
+        }
+        // Nobody waits for a run that ends by itself: what may not go now stays.
+        self.look_at_due(&mut pending, &stop).await;
+        if stop.is_cancelled() {
+            return;
+        }
+        for Pending { candidate, reason, .. } in pending.into_values() {
+            self.keep(&candidate, Proof::default(), reason);
+        }
+    }
+
+    async fn look_at_due(&self, pending: &mut HashMap<FileId, Pending>, stop: &CancellationToken) {
+        let now = Instant::now();
+        let mut due: Vec<FileId> =
+            pending.iter().filter(|(_, pending)| pending.due <= now).map(|(id, _)| *id).collect();
+        due.sort_unstable();
+        for id in due {
+            let Some(waiting) = pending.get_mut(&id) else { continue };
+            // Only the proof, which changes nothing, can be broken off.
+            let look = tokio::select! {
+                look = self.look_at(&waiting.candidate) => look,
+                () = stop.cancelled() => return,
+            };
+            match look {
+                Look::Done => {
+                    pending.remove(&id);
+                }
+                Look::Again(after, reason) => {
+                    if waiting.reason != reason {
+                        debug!(path = %waiting.candidate.path.display(), reason, "waits");
+                    }
+                    (waiting.due, waiting.reason) = (Instant::now() + after, reason);
+                }
+            }
+        }
+    }
+
+    async fn look_at(&self, candidate: &Candidate) -> Look {
+        let mut evidence = match evidence(candidate) {
+            Ok(Some(evidence)) => evidence,
+            // Its name went with it, or is another file's: whoever took it is its keeper.
+            Ok(None) => return Look::Done,
+            Err(failure) => {
+                let path = candidate.path.display();
+                error!(%path, error = %failure, "a file cannot be looked at before it may go");
+                return Look::Again(TRY_AGAIN, "it cannot be looked at");
+            }
+        };
+        let mut decision = decide(&evidence, self.options.after);
+        if decision == Decision::Prove {
+            evidence.proof = match proof::prove(self.options.reader.as_ref(), candidate).await {
+                Ok(proof) => Some(proof),
+                Err(failure) => return unproven(candidate, &failure),
+            };
+            decision = decide(&evidence, self.options.after);
+        }
+        let proof = evidence.proof.unwrap_or_default();
+        match decision {
+            Decision::Purge => self.purge(candidate, proof),
+            Decision::Keep(reason) => {
+                if matches!(reason, Reason::NotInStore | Reason::Different) {
+                    // Somebody removed packets, or worse: the next run reads the file again.
+                    self.ledger.forget(candidate.state.id, candidate.capture);
+                }
+                self.keep(candidate, proof, reason.text());
+                Look::Done
+            }
+            Decision::Wait(reason) => {
+                let left = self.options.after.saturating_sub(evidence.age);
+                Look::Again(left.max(LOOK_AGAIN), reason)
+            }
+            Decision::Prove => Look::Again(LOOK_AGAIN, "it is not proven"),
+        }
+    }
+
+    fn purge(&self, candidate: &Candidate, proof: Proof) -> Look {
+        match self.try_purge(candidate, proof) {
+            Ok(look) => look,
+            Err(failure) => {
+                let path = candidate.path.display();
+                let hint = "check the rights of its folder, and the room in --state-dir";
+                error!(%path, error = %failure, hint, "the file cannot go and stays");
+                Look::Again(TRY_AGAIN, "it could not be removed")
+            }
+        }
+    }
+
+    fn try_purge(&self, candidate: &Candidate, proof: Proof) -> io::Result<Look> {
+        let reason = "every packet of it is in the store";
+        if self.options.dry_run {
+            self.decided(candidate, proof, Action::WouldGo, None, reason)?;
+            return Ok(Look::Done);
+        }
+        let Some(file) = HiddenFile::hide(&candidate.path, candidate.state)? else {
+            return Ok(Look::Again(LOOK_AGAIN, "it has changed or is open for writing"));
+        };
+        let decided = match &self.options.to {
+            None => self.decided(candidate, proof, Action::Deleted, None, reason).map(|()| None),
+            Some(folder) => removal::free_name(folder, &below(candidate)).and_then(|target| {
+                self.decided(candidate, proof, Action::Moved, Some(&target), reason)?;
+                Ok(Some(target))
+            }),
+        };
+        match decided {
+            Ok(None) => file.delete()?,
+            Ok(Some(target)) => file.move_to(&target)?,
+            // Without a receipt nothing goes.
+            Err(error) => {
+                file.give_back()?;
+                return Err(error);
+            }
+        }
+        Ok(Look::Done)
+    }
+
+    fn keep(&self, candidate: &Candidate, proof: Proof, reason: &str) {
+        if let Err(error) = self.decided(candidate, proof, Action::Kept, None, reason) {
+            // It stays all the same; only the note about it is missing.
+            let directory = self.directory.display();
+            error!(%directory, %error, "no receipt can be written; make room");
+        }
+    }
+
+    /// One line in the receipts, then one in the log.
+    fn decided(
+        &self,
+        candidate: &Candidate,
+        proof: Proof,
+        action: Action,
+        moved_to: Option<&Path>,
+        reason: &str,
+    ) -> io::Result<()> {
+        let receipt = PurgeReceipt {
+            time: Timestamp::now().to_string(),
+            path: removal::name_before(&candidate.path),
+            action,
+            moved_to: moved_to.map(Path::to_owned),
+            reason: reason.to_owned(),
+            store: self.store.clone(),
+            capture: candidate.capture.map(|capture| capture.to_string()),
+            size: candidate.state.size,
+            read: proof.read,
+            acknowledged: proof.acknowledged,
+            counted: proof.counted,
+            compared: proof.equal,
+            digest: candidate.acknowledged.digest.to_string(),
+        };
+        receipts::add(&self.directory, &receipt)?;
+        let (path, action) = (receipt.path.display(), action.text());
+        if action == Action::Kept.text() {
+            warn!(%path, action, reason, "capture file");
+        } else {
+            let packets = proof.counted;
+            info!(%path, action, packets, size = receipt.size, reason, "capture file");
+        }
+        Ok(())
+    }
+}
+
+/// The comparison failed; that says nothing about the file.
+fn unproven(candidate: &Candidate, failure: &ProofError) -> Look {
+    let path = candidate.path.display();
+    match failure {
+        ProofError::Capture(CaptureError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+            return Look::Done;
+        }
+        ProofError::Store(error)
+            if error.is_retryable() || error.kind == StoreErrorKind::Unauthorized =>
+        {
+            warn!(%path, %error, "the file stays until the store can be asked");
+        }
+        failure => error!(%path, error = %failure, "the file stays: it cannot be proven"),
+    }
+    Look::Again(TRY_AGAIN, "it could not be compared with the store")
+}
+
+fn below(candidate: &Candidate) -> String {
+    removal::name_before(Path::new(&candidate.below)).to_string_lossy().into_owned()
+}
+
+/// What can be seen of the file itself. `None` when it is not there any more.
+fn evidence(candidate: &Candidate) -> io::Result<Option<Evidence>> {
+    let found = match fs::symlink_metadata(&candidate.path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    if found.is_file() && FileState::of(&found).id != candidate.state.id {
+        return Ok(None);
+    }
+    let being_written = match File::open(&candidate.path) {
+        Ok(file) => lease::is_being_written(&file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // A time in the future is no age.
+    let age = found.modified()?.elapsed().unwrap_or_default();
+    Ok(Some(Evidence {
+        finished: candidate.finished,
+        being_written,
+        is_regular: found.is_file(),
+        age,
+        unreadable: candidate.unreadable,
+        rejected: candidate.rejected,
+        proof: None,
+    }))
+}

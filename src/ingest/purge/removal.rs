@@ -1,0 +1,192 @@
+//! Taking a file out of its folder, so that nothing else goes with it.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ingest::file_state::FileState;
+use crate::ingest::lease;
+
+/// What a file is called between the decision and its end: hidden, and beside where it was.
+const HIDDEN: &str = ".purging";
+
+/// A file that has been taken out of sight and not yet removed.
+#[derive(Debug)]
+pub(super) struct HiddenFile {
+    path: PathBuf,
+    hidden: PathBuf,
+}
+
+impl HiddenFile {
+    /// Gives the file another name in its folder. Names change under a rotation: only after this
+    /// is it certain which file is meant. `None` when it is not the file that was `proven`, or
+    /// somebody writes it; then it has its name back.
+    pub(super) fn hide(path: &Path, proven: FileState) -> io::Result<Option<Self>> {
+        let hidden = Self { path: path.to_owned(), hidden: hidden_name(path) };
+        if hidden.path != hidden.hidden {
+            fs::rename(&hidden.path, &hidden.hidden)?;
+        }
+        let file = File::open(&hidden.hidden);
+        let is_meant = file.and_then(|file| {
+            Ok(FileState::of(&file.metadata()?) == proven
+                && lease::is_being_written(&file) != Some(true))
+        });
+        match is_meant {
+            Ok(true) => Ok(Some(hidden)),
+            Ok(false) => hidden.give_back().map(|()| None),
+            Err(error) => {
+                hidden.give_back()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the file its name back, unless another has it now; then it stays hidden, and is
+    /// found there.
+    pub(super) fn give_back(self) -> io::Result<()> {
+        if self.path == self.hidden {
+            return Ok(());
+        }
+        // Unlike a rename, a link never replaces what came meanwhile.
+        match fs::hard_link(&self.hidden, &self.path) {
+            Ok(()) => fs::remove_file(&self.hidden),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(_) if !self.path.try_exists()? => fs::rename(&self.hidden, &self.path),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes it.
+    pub(super) fn delete(self) -> io::Result<()> {
+        fs::remove_file(&self.hidden)
+    }
+
+    /// Moves it to `target`, also onto another file system.
+    pub(super) fn move_to(self, target: &Path) -> io::Result<()> {
+        match fs::rename(&self.hidden, target) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                copy(&self.hidden, target)?;
+                fs::remove_file(&self.hidden)
+            }
+            moved => moved,
+        }
+    }
+}
+
+/// The name of a file whose removal was interrupted, as it was before.
+pub(super) fn name_before(path: &Path) -> PathBuf {
+    let before = path.file_name().and_then(|name| {
+        let name = name.to_str()?.strip_prefix('.')?.strip_suffix(HIDDEN)?;
+        Some(path.with_file_name(name))
+    });
+    before.unwrap_or_else(|| path.to_owned())
+}
+
+fn hidden_name(path: &Path) -> PathBuf {
+    let before = name_before(path);
+    let mut name = OsString::from(".");
+    name.push(before.file_name().unwrap_or_default());
+    name.push(HIDDEN);
+    path.with_file_name(name)
+}
+
+/// A complete copy under its final name only, safe on the disk.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut part = to.as_os_str().to_owned();
+    part.push(".part");
+    fs::copy(from, &part)?;
+    let copy = File::options().write(true).open(&part)?;
+    copy.set_modified(fs::metadata(from)?.modified()?)?;
+    copy.sync_all()?;
+    fs::rename(&part, to)?;
+    if let Some(folder) = to.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// A name below `folder` that is free: a file that was moved there before is not replaced.
+pub(super) fn free_name(folder: &Path, below: &str) -> io::Result<PathBuf> {
+    let wanted = folder.join(below);
+    if let Some(parent) = wanted.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut number = 0;
+    let mut free = wanted.clone();
+    while free.symlink_metadata().is_ok() {
+        number += 1;
+        let mut name = wanted.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        free = PathBuf::from(name);
+    }
+    Ok(free)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(path: &Path) -> FileState {
+        FileState::of(&fs::metadata(path).unwrap())
+    }
+
+    #[test]
+    fn a_file_that_took_the_name_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cap.pcap");
+        fs::write(&path, b"old").unwrap();
+        let old = state(&path);
+        fs::rename(&path, folder.path().join("cap.pcap.1")).unwrap();
+        fs::write(&path, b"new").unwrap();
+        assert!(HiddenFile::hide(&path, old).unwrap().is_none());
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_file_with_a_writer_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cap.pcap");
+        let writer = File::create(&path).unwrap();
+        assert!(HiddenFile::hide(&path, state(&path)).unwrap().is_none());
+        drop(writer);
+        HiddenFile::hide(&path, state(&path)).unwrap().unwrap().delete().unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_interrupted_removal_is_recognised() {
+        let path = Path::new("/captures/.cap.pcap.purging");
+        assert_eq!(hidden_name(Path::new("/captures/cap.pcap")), path);
+        assert_eq!(hidden_name(path), path);
+        assert_eq!(name_before(path), Path::new("/captures/cap.pcap"));
+        assert_eq!(name_before(Path::new("/captures/a")), Path::new("/captures/a"));
+    }
+
+    #[test]
+    fn a_move_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("done");
+        for expected in ["cap.pcap", "cap.pcap.1", "cap.pcap.2"] {
+            let path = folder.path().join("cap.pcap");
+            fs::write(&path, expected).unwrap();
+            let hidden = HiddenFile::hide(&path, state(&path)).unwrap().unwrap();
+            let free = free_name(&target, "eth0/cap.pcap").unwrap();
+            hidden.move_to(&free).unwrap();
+            assert_eq!(fs::read_to_string(target.join("eth0").join(expected)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_copy_has_bytes_and_time_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&from, b"bytes").unwrap();
+        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000);
+        File::options().write(true).open(&from).unwrap().set_modified(time).unwrap();
+        copy(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"bytes");
+        assert_eq!(fs::metadata(&to).unwrap().modified().unwrap(), time);
+    }
+}
