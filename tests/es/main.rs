@@ -10,6 +10,7 @@ mod pages;
 mod program;
 #[path = "../support/mod.rs"]
 mod sandbox;
+mod service;
 mod setup;
 mod support;
 mod writing;
