@@ -42,7 +42,7 @@ impl Default for RetryPolicy {
 
 /// How long a store that has let this caller in before may refuse the login: a server that has
 /// just been started knows no keys for some seconds.
-const LOGIN_MAY_FAIL: Duration = Duration::from_mins(1);
+const LOGIN_MAY_FAIL: Duration = Duration::from_mins(5);
 
 /// Wraps a store; the only place in the program that waits and tries again.
 #[derive(Debug)]
