@@ -69,7 +69,7 @@ enum Command {
     Ingest(ingest::IngestArgs),
     /// Give packets back as a capture file
     Fetch(fetch::FetchArgs),
-    /// Remove packets from the store
+    /// Remove packets that are too old or too many
     Prune(prune::PruneArgs),
     /// Tell what the store holds, and what your key may do
     Status(status::StatusArgs),
@@ -135,7 +135,10 @@ impl Cli {
             Command::Setup(args) => unless(&stop, args.run(&store)).await,
             Command::Ingest(args) => args.run(&store, quiet, stop).await,
             Command::Fetch(args) => unless(&stop, args.run(&store, quiet)).await,
-            Command::Prune(args) => unless(&stop, args.run(&store)).await,
+            Command::Prune(args) => match args.every {
+                Some(every) => args.stay(&store, every, &stop).await,
+                None => unless(&stop, args.run(&store)).await,
+            },
             Command::Status(args) => unless(&stop, args.run(&store)).await,
             Command::Verify(args) => unless(&stop, args.run(&store)).await,
             Command::Completions { shell } => {
@@ -153,8 +156,9 @@ impl Cli {
 
     /// Long-running commands say what they do; commands that print data say only what is wrong.
     fn level(&self) -> LevelFilter {
-        let normal = match self.command {
+        let normal = match &self.command {
             Command::Ingest(_) => LevelFilter::INFO,
+            Command::Prune(args) if args.every.is_some() => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };
         match (self.log.quiet, self.log.verbose) {

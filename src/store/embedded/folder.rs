@@ -1,6 +1,6 @@
 //! The directory of a store: what is in it, and which files in it are the store's own.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -221,16 +221,32 @@ impl Folder {
 
     /// Bytes of the store's own files.
     pub(super) fn bytes(&self) -> StoreResult<u64> {
-        let mut bytes = 0;
-        for name in self.names()?.iter().filter(|name| is_own(name)) {
-            match fs::metadata(self.path.join(name)) {
-                Ok(found) => bytes += found.len(),
+        Ok(self.sizes()?.iter().map(|(_, bytes)| bytes).sum())
+    }
+
+    /// Bytes of the files of each segment, by its id.
+    pub(super) fn bytes_of_segments(&self) -> StoreResult<HashMap<String, u64>> {
+        let mut segments = HashMap::new();
+        for (name, bytes) in self.sizes()? {
+            if let Some(segment) = segment_of_file(&name) {
+                *segments.entry(segment.to_owned()).or_default() += bytes;
+            }
+        }
+        Ok(segments)
+    }
+
+    /// The store's own files and their bytes.
+    fn sizes(&self) -> StoreResult<Vec<(String, u64)>> {
+        let mut sizes = Vec::new();
+        for name in self.names()?.into_iter().filter(|name| is_own(name)) {
+            match fs::metadata(self.path.join(&name)) {
+                Ok(found) => sizes.push((name, found.len())),
                 // A merge has just removed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(io_error(self.operation("look into"), &error)),
             }
         }
-        Ok(bytes)
+        Ok(sizes)
     }
 
     /// Names of all that is in the directory; those that are no Unicode in an approximate form,
