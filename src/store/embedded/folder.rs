@@ -31,6 +31,15 @@ pub(super) struct Folder {
     path: PathBuf,
 }
 
+/// Bytes of a store's files.
+#[derive(Debug, Default)]
+pub(super) struct Sizes {
+    /// Of each segment, by its id; also of those that no commit names yet, or any more.
+    pub(super) segments: HashMap<String, u64>,
+    /// Of all else.
+    pub(super) others: u64,
+}
+
 /// What is in the directory of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Contents {
@@ -221,26 +230,21 @@ impl Folder {
 
     /// Bytes of the store's own files.
     pub(super) fn bytes(&self) -> StoreResult<u64> {
-        Ok(self.sizes()?.iter().map(|(_, bytes)| bytes).sum())
+        let sizes = self.sizes()?;
+        Ok(sizes.segments.values().sum::<u64>() + sizes.others)
     }
 
-    /// Bytes of the files of each segment, by its id.
-    pub(super) fn bytes_of_segments(&self) -> StoreResult<HashMap<String, u64>> {
-        let mut segments = HashMap::new();
-        for (name, bytes) in self.sizes()? {
-            if let Some(segment) = segment_of_file(&name) {
-                *segments.entry(segment.to_owned()).or_default() += bytes;
-            }
-        }
-        Ok(segments)
-    }
-
-    /// The store's own files and their bytes.
-    fn sizes(&self) -> StoreResult<Vec<(String, u64)>> {
-        let mut sizes = Vec::new();
+    /// Bytes of the store's own files, by what they belong to.
+    pub(super) fn sizes(&self) -> StoreResult<Sizes> {
+        let mut sizes = Sizes::default();
         for name in self.names()?.into_iter().filter(|name| is_own(name)) {
             match fs::metadata(self.path.join(&name)) {
-                Ok(found) => sizes.push((name, found.len())),
+                Ok(found) => match segment_of_file(&name) {
+                    Some(segment) => {
+                        *sizes.segments.entry(segment.to_owned()).or_default() += found.len();
+                    }
+                    None => sizes.others += found.len(),
+                },
                 // A merge has just removed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(io_error(self.operation("look into"), &error)),

@@ -214,8 +214,8 @@ impl PacketStore for EmbeddedStore {
         let folder = self.folder.clone();
         blocking(&self.folder, move || {
             let searcher = folder.snapshot()?;
-            let bytes = folder.bytes_of_segments()?;
-            slices::slices(&searcher, &bytes, cut)
+            let sizes = folder.sizes()?;
+            slices::slices(&searcher, &sizes, cut)
                 .map_err(|error| index_error(folder.operation("look into"), &error))
         })
         .await
@@ -225,13 +225,7 @@ impl PacketStore for EmbeddedStore {
         let folder = self.folder.clone();
         blocking(&self.folder, move || folder.must_be_store()).await?;
         let mut writer = self.writer().await?;
-        let (report, activity) = blocking(&self.folder, move || {
-            let report = writer.prune(scope)?;
-            Ok((report, writer.activity()))
-        })
-        .await?;
-        self.close_when_idle(activity);
-        Ok(report)
+        blocking(&self.folder, move || writer.prune(scope)).await
     }
 
     async fn status(&self) -> StoreResult<StoreStatus> {

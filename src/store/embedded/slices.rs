@@ -4,13 +4,14 @@
 //! each nanosecond that has packets stands alone; where that becomes too much, milliseconds do,
 //! then seconds, and so on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use tantivy::columnar::ColumnValues;
 use tantivy::{Searcher, SegmentReader};
 
 use crate::packet::Timestamp;
 use crate::store::Slice;
+use crate::store::embedded::folder::Sizes;
 use crate::store::fields::FieldId;
 
 /// Lengths of a cell in nanoseconds, each a multiple of the one before: 1 ns, 1 ms, 1 s, 1 min,
@@ -24,18 +25,24 @@ const MOST_CELLS: usize = 100_000;
 /// only between packets of one segment, whose files tell what they take together.
 const BESIDE_PACKET: u64 = 100;
 
-/// What is in `searcher`, whose segments have so many bytes on disk, by the id of the segment.
+/// What is in `searcher`, whose files have so many bytes.
 pub(super) fn slices(
     searcher: &Searcher,
-    bytes: &HashMap<String, u64>,
+    sizes: &Sizes,
     cut: Option<Timestamp>,
 ) -> tantivy::Result<Vec<Slice>> {
     let mut cells = Cells::new(cut.map_or(i64::MIN, Timestamp::indexed));
     for segment in searcher.segment_readers() {
-        let on_disk = bytes.get(&segment.segment_id().uuid_string()).copied().unwrap_or(0);
+        let id = segment.segment_id().uuid_string();
+        let on_disk = sizes.segments.get(&id).copied().unwrap_or(0);
         add_segment(segment, on_disk, &mut cells)?;
     }
-    Ok(cells.finish())
+    let mut slices = cells.finish();
+    // The lists of segments are there as long as any packet is.
+    if let Some(bytes) = slices.last_mut().and_then(|youngest| youngest.bytes.as_mut()) {
+        *bytes += sizes.others;
+    }
+    Ok(slices)
 }
 
 /// Distributes the bytes of a segment over its packets.

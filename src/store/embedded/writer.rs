@@ -139,11 +139,12 @@ impl Writer {
         self.give_way()
     }
 
-    /// Removes packets; see [`crate::store::PacketStore::prune`].
+    /// Removes packets; see [`crate::store::PacketStore::prune`]. The lock is given back at once,
+    /// for an ingest that waits.
     pub(super) fn prune(&mut self, scope: PruneScope) -> StoreResult<PruneReport> {
         let operation = self.folder.operation("prune");
         let report = self.with_session(&operation, |session| session.prune(scope))?;
-        self.give_way()?;
+        self.close_if_idle()?;
         Ok(report)
     }
 
