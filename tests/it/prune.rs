@@ -2,33 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::{Pcap, Run, Sandbox, read_all};
+use crate::support::{Run, Sandbox, of_ages, read_all};
 use crate::watch::{signal, start, wait_for_packets};
-
-const DAY: u32 = 86_400;
-
-fn now() -> u32 {
-    u32::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
-}
-
-/// One packet at each of these ages in days, oldest first; bytes that do not compress away.
-fn of_ages(ages: &[i64], seed: u64, bytes: usize) -> Vec<u8> {
-    let mut pcap = Pcap::new(147);
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    for (number, age) in (0..).zip(ages) {
-        let noise = (0..bytes).map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[0]
-        });
-        let seconds = i64::from(now()) - age * i64::from(DAY);
-        pcap = pcap.packet(seconds.try_into().unwrap(), number, &noise.collect::<Vec<u8>>());
-    }
-    pcap.bytes()
-}
 
 /// Bytes of all files of the store.
 fn on_disk(sandbox: &Sandbox) -> u64 {
