@@ -26,8 +26,8 @@ impl Aged {
     async fn new(name: &str) -> Self {
         let aged = Self { program: Program::new(name).set_up(), server: Server::from_env() };
         aged.set_up_earlier(100).await;
-        let ages: Vec<i64> = AGES.iter().flat_map(|age| [*age; 10]).collect();
-        aged.program.sandbox.file("a.pcap", &of_ages(&ages, 1, 20_000));
+        let ten_of_each: Vec<i64> = AGES.iter().flat_map(|age| [*age; 10]).collect();
+        aged.program.sandbox.file("a.pcap", &of_ages(&ten_of_each, 1, 20_000));
         aged.ingest("70 stored");
         aged
     }
