@@ -135,7 +135,7 @@ impl Cli {
             Command::Setup(args) => unless(&stop, args.run(&store)).await,
             Command::Ingest(args) => args.run(&store, quiet, stop).await,
             Command::Fetch(args) => unless(&stop, args.run(&store, quiet)).await,
-            Command::Prune(args) => match args.every {
+            Command::Prune(args) => match args.stays() {
                 Some(every) => args.stay(&store, every, &stop).await,
                 None => unless(&stop, args.run(&store)).await,
             },
@@ -158,7 +158,7 @@ impl Cli {
     fn level(&self) -> LevelFilter {
         let normal = match &self.command {
             Command::Ingest(_) => LevelFilter::INFO,
-            Command::Prune(args) if args.every.is_some() => LevelFilter::INFO,
+            Command::Prune(args) if args.stays().is_some() => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };
         match (self.log.quiet, self.log.verbose) {

@@ -1,9 +1,11 @@
 use std::fmt::Write as _;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args;
 use indicatif::BinaryBytes;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -12,6 +14,9 @@ use crate::cli::{Ended, output};
 use crate::packet::Timestamp;
 use crate::store::PacketStore;
 use crate::store::retention::{self, Fate, Outcome, Plan, Policy, Slice};
+
+/// How long a round may go on after a signal; Docker kills ten seconds after it.
+const LAST_ROUND: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 #[command(
@@ -50,15 +55,20 @@ pub(super) struct PruneArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Show what would go and why, and remove nothing
-    #[arg(long, conflicts_with = "every", env = "PCAP_ARCHIVER_PRUNE_DRY_RUN")]
+    /// Show what would go and why, once, and remove nothing
+    #[arg(long, env = "PCAP_ARCHIVER_PRUNE_DRY_RUN")]
     dry_run: bool,
     /// Stay, and prune again and again with this time in between
     #[arg(long, value_name = "TIME", env = "PCAP_ARCHIVER_PRUNE_EVERY", value_parser = duration)]
-    pub(super) every: Option<Duration>,
+    every: Option<Duration>,
 }
 
 impl PruneArgs {
+    /// The time between two rounds of a prune that stays.
+    pub(super) fn stays(&self) -> Option<Duration> {
+        self.every.filter(|_| !self.dry_run)
+    }
+
     /// Prunes once.
     pub(super) async fn run(self, store: &StoreArgs) -> anyhow::Result<Ended> {
         let (url, policy) = (store.url()?, self.policy());
@@ -87,17 +97,24 @@ impl PruneArgs {
     ) -> anyhow::Result<Ended> {
         let policy = self.policy();
         let store = store.open().await?;
-        let rounds = async {
-            loop {
-                round(store.as_ref(), policy).await;
-                tokio::time::sleep(every).await;
+        while !stop.is_cancelled() {
+            let mut round = pin!(round(store.as_ref(), policy));
+            tokio::select! {
+                () = &mut round => {}
+                () = stop.cancelled() => {
+                    // A round that is left all the same loses nothing: the next does the rest.
+                    if timeout(LAST_ROUND, round).await.is_err() {
+                        warn!("stopped before the round had ended");
+                    }
+                    break;
+                }
             }
-        };
-        // A round that is left has removed what it has removed; the next one does the rest.
-        tokio::select! {
-            () = stop.cancelled() => Ok(Ended::Done),
-            () = rounds => Ok(Ended::Done),
+            tokio::select! {
+                () = sleep(every) => {}
+                () = stop.cancelled() => {}
+            }
         }
+        Ok(Ended::Done)
     }
 
     fn policy(&self) -> Policy {
