@@ -6,6 +6,7 @@ mod line;
 mod output;
 mod progress;
 mod prune;
+mod prune_table;
 mod query_args;
 mod setup;
 mod status;

@@ -9,14 +9,13 @@ use crate::packet::{
 };
 use crate::query::{self, Filter, Order, Predicate, Protocol, Query, TimeRange};
 use crate::store::memory::MemoryStore;
-use crate::store::retention::{self, Slice};
 use crate::store::{PacketStore, PruneScope};
-use crate::testing::{CaptureBuilder, Fixture, tcp_frame, udp_frame};
+use crate::testing::{CaptureBuilder, Fixture, retention, tcp_frame, udp_frame};
 
 const SECOND: i128 = 1_000_000_000;
-const DAY: i128 = 86_400 * SECOND;
+pub(super) const DAY: i128 = 86_400 * SECOND;
 /// 2023-11-14T22:13:20Z.
-const START: i128 = 1_700_000_000 * SECOND;
+pub(super) const START: i128 = 1_700_000_000 * SECOND;
 
 /// Runs the whole suite against the stores of `fixture`.
 pub async fn conformance(fixture: &dyn Fixture) {
@@ -31,15 +30,15 @@ pub async fn conformance(fixture: &dyn Fixture) {
     packets_are_found_by_id(fixture).await;
     time_ranges_include_both_ends(fixture).await;
     prune_removes_what_is_older(fixture).await;
-    slices_hold_everything_and_go_one_by_one(fixture).await;
-    a_partition_whose_time_has_not_ended_stays(fixture).await;
+    retention::slices_hold_everything_and_go_one_by_one(fixture).await;
+    retention::a_partition_whose_time_has_not_ended_stays(fixture).await;
 }
 
 async fn fetch(store: &Arc<dyn PacketStore>, query: &Query) -> Vec<StoredPacket> {
     store.fetch(query).try_collect().await.expect("fetch")
 }
 
-async fn ids(store: &Arc<dyn PacketStore>) -> Vec<PacketId> {
+pub(super) async fn ids(store: &Arc<dyn PacketStore>) -> Vec<PacketId> {
     fetch(store, &Query::all()).await.into_iter().map(|stored| stored.id).collect()
 }
 
@@ -50,7 +49,10 @@ async fn append(store: &Arc<dyn PacketStore>, records: &Arc<Vec<PacketRecord>>) 
     (outcome.stored, outcome.duplicates)
 }
 
-async fn filled(fixture: &dyn Fixture, records: &Arc<Vec<PacketRecord>>) -> Arc<dyn PacketStore> {
+pub(super) async fn filled(
+    fixture: &dyn Fixture,
+    records: &Arc<Vec<PacketRecord>>,
+) -> Arc<dyn PacketStore> {
     let store = fixture.fresh().await;
     append(&store, records).await;
     store.flush().await.expect("flush");
@@ -417,55 +419,6 @@ async fn prune_removes_what_is_older(fixture: &dyn Fixture) {
     assert_eq!(ids(&store).await, []);
     let store = fixture.reopen(store).await;
     assert_eq!(ids(&store).await, []);
-}
-
-async fn slices_hold_everything_and_go_one_by_one(fixture: &dyn Fixture) {
-    let mut capture = CaptureBuilder::new("slices.pcap");
-    for day in [200, 0, 100, 300] {
-        for offset in 0..5 {
-            capture = capture.packet(START + day * DAY + offset, LinkType::RAW, vec![1; 100]);
-        }
-    }
-    let records = capture.records();
-    let store = filled(fixture, &records).await;
-    let cut = Timestamp::from_nanoseconds(START + 100 * DAY + 2);
-    let slices = store.slices(Some(cut)).await.expect("slices");
-    assert!(slices.len() > 1, "{slices:?}");
-    assert!(slices.is_sorted_by_key(|slice| slice.end), "{slices:?}");
-    let is_divided = |slice: &Slice| slice.start < cut && cut < slice.end;
-    assert!(
-        slices.iter().all(|slice| slice.partition.is_some() || !is_divided(slice)),
-        "single packets are divided at the cut: {slices:?}"
-    );
-    let mut left = 20;
-    assert_eq!(slices.iter().filter_map(|slice| slice.packets).sum::<u64>(), left);
-    for slice in slices {
-        let times = records.iter().map(|record| record.stored.packet.timestamp);
-        let within = times.filter(|time| (slice.start..slice.end).contains(time)).count() as u64;
-        assert_eq!(slice.packets, Some(within), "{slice:?}");
-        let report = store.prune(PruneScope::Before(slice.end)).await.expect("prune");
-        assert_eq!(report.packets, within, "{slice:?}");
-        assert_eq!(Vec::from_iter(slice.partition), report.partitions);
-        left -= within;
-        assert_eq!(store.count(&Query::all()).await.expect("count"), left);
-    }
-    assert_eq!(store.slices(None).await.expect("slices"), []);
-}
-
-async fn a_partition_whose_time_has_not_ended_stays(fixture: &dyn Fixture) {
-    let now = retention::now();
-    let capture = [now.nanoseconds() - 1_000, now.nanoseconds() + 50 * DAY]
-        .into_iter()
-        .fold(CaptureBuilder::new("now.pcap"), |capture, time| {
-            capture.packet(time, LinkType::RAW, vec![1; 100])
-        });
-    let store = filled(fixture, &capture.records()).await;
-    let is_partitioned = store.slices(None).await.expect("slices")[0].partition.is_some();
-    let ever = PruneScope::Before(Timestamp::from_parts(i64::MAX, 0));
-    let report = store.prune(ever).await.expect("prune");
-    let expected = if is_partitioned { 0 } else { 2 };
-    assert_eq!((report.packets, report.partitions), (expected, Vec::new()));
-    assert_eq!(ids(&store).await.len() as u64, 2 - expected);
 }
 
 #[cfg(test)]
