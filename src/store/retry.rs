@@ -11,11 +11,11 @@ use rand::Rng as _;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::packet::{PacketRecord, StoredPacket};
+use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    AppendOutcome, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, StoreError,
-    StoreErrorKind, StoreResult, StoreStatus, Survey,
+    AppendOutcome, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
+    StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
 };
 
 /// How long to wait between tries, and when to give up.
@@ -203,6 +203,10 @@ impl PacketStore for RetryStore {
 
     fn explain(&self, query: &Query) -> String {
         self.inner.explain(query)
+    }
+
+    async fn slices(&self, cut: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
+        self.inner.slices(cut).await
     }
 
     async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {

@@ -8,6 +8,7 @@ mod errors;
 mod outage;
 mod pages;
 mod program;
+mod prune;
 #[path = "../support/mod.rs"]
 mod sandbox;
 mod service;

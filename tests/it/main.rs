@@ -9,6 +9,7 @@ mod everything;
 mod large;
 mod layering;
 mod output;
+mod prune;
 mod readme;
 mod service;
 mod watch;
