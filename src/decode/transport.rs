@@ -49,7 +49,7 @@ fn tcp(data: &[u8], layers: &mut Layers) -> Outcome {
     let Some(payload) = data.get(header..) else {
         return Err(stop("tcp", "cut within its header"));
     };
-    recognise(layers, application::over_tcp(source, destination, payload));
+    application::over_tcp(source, destination, payload, layers);
     Ok(())
 }
 
@@ -59,7 +59,7 @@ fn udp(data: &[u8], layers: &mut Layers) -> Outcome {
     let Some(payload) = data.get(UDP_HEADER..) else {
         return Err(stop("udp", "cut within its header"));
     };
-    recognise(layers, application::over_udp(source, destination, payload));
+    application::over_udp(source, destination, payload, layers);
     Ok(())
 }
 
@@ -92,9 +92,4 @@ fn set(layers: &mut Layers, transport: Transport) {
     if let Some(network) = layers.networks.last_mut() {
         network.transport = Some(transport);
     }
-}
-
-fn recognise(layers: &mut Layers, application: Option<&'static str>) {
-    layers.application = application;
-    layers.names.extend(application);
 }

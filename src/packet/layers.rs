@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use crate::packet::MacAddress;
+use crate::packet::{Application, MacAddress};
 
 /// What decoding found in a packet, outermost first. Everything is optional: a packet that
 /// tells nothing is still a packet.
@@ -21,6 +21,8 @@ pub struct Layers {
     /// What is spoken above the transport, such as `dns`, `http` or `tls` (ECS
     /// `network.protocol`).
     pub application: Option<&'static str>,
+    /// What it says; absent where only its name is known.
+    pub details: Option<Box<Application>>,
     /// Where decoding ended early, and why.
     pub stop: Option<Stop>,
 }

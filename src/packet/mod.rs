@@ -3,6 +3,7 @@
 //! The words are those of libpcap and of the pcapng draft: link type, captured length,
 //! original length, interface.
 
+mod application;
 mod interface;
 mod layers;
 mod link_type;
@@ -14,6 +15,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use application::{
+    Application, Certificate, Dhcp, Dns, DnsQuestion, DnsRecord, Exchange, Http, Message, Quic, Tls,
+    TlsClient, TlsServer, User,
+};
 pub use interface::Interface;
 pub use layers::{Fragment, Icmp, Layers, NetworkKind, NetworkLayer, Stop, TcpFlags, Transport};
 pub use link_type::LinkType;
