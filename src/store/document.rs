@@ -1,5 +1,7 @@
 //! A packet as a document: its stored fields with their values, the same for every store.
 
+mod application;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
@@ -13,7 +15,7 @@ use crate::store::fields::{Field, FieldId};
 /// One value of one field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
-    /// For [`crate::store::fields::Kind::Time`].
+    /// For [`crate::store::fields::Kind::Time`] and [`crate::store::fields::Kind::Date`].
     Time(Timestamp),
     /// For [`crate::store::fields::Kind::Ip`].
     Ip(IpAddr),
@@ -55,6 +57,7 @@ impl<'a> Document<'a> {
         let mut document = Self { values: Vec::with_capacity(40) };
         document.add_packet(&record.stored);
         document.add_layers(&record.layers);
+        document.add_application(&record.layers);
         document.values.sort_by_key(|(id, _)| *id);
         document
     }
@@ -228,6 +231,7 @@ pub fn sequence(frame: u64) -> i64 {
 fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
     let mut addresses: Vec<IpAddr> =
         layers.networks.iter().flat_map(|network| [network.source, network.destination]).collect();
+    addresses.extend(layers.details.iter().flat_map(|details| application::addresses(details)));
     addresses.sort_unstable();
     addresses.dedup();
     addresses

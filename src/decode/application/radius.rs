@@ -8,7 +8,6 @@ const PORTS: &[u16] = &[1812, 1813, 1645, 1646, 3799];
 const HEADER: usize = 20;
 /// Attributes (RFC 2865, section 5).
 const USER_NAME: u8 = 1;
-const CALLING_STATION: u8 = 31;
 const NAS_IDENTIFIER: u8 = 32;
 
 pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {
@@ -31,7 +30,6 @@ pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {
         };
         match kind {
             USER_NAME => user = text(value),
-            CALLING_STATION => exchange.from = text(value),
             NAS_IDENTIFIER => exchange.argument = text(value),
             _ => {}
         }

@@ -63,7 +63,7 @@ fn search_of(id: FieldId) -> Option<Search> {
         (FieldId::SourcePort | FieldId::DestinationPort | FieldId::PacketIpProtocols, _) => {
             Search::Number
         }
-        (_, Kind::Time | Kind::Long | Kind::Integer | Kind::Short) => Search::Column,
+        (_, Kind::Time | Kind::Date | Kind::Long | Kind::Integer | Kind::Short) => Search::Column,
         (_, Kind::Ip) => Search::Ip,
         (_, Kind::Keyword) => Search::Text,
         (_, Kind::Boolean) => Search::Flag,
