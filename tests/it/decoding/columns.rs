@@ -1,5 +1,8 @@
-//! What is compared. A new column is one entry in [`COLUMNS`].
+//! What is compared. A new column is one entry in [`PACKET`], or in that of the applications.
 
+use std::sync::LazyLock;
+
+use super::application;
 use super::ours::Ours;
 use super::tshark::{Theirs, WALKED};
 
@@ -17,7 +20,11 @@ pub struct Column {
     pub wanted: Option<f64>,
 }
 
-pub const COLUMNS: &[Column] = &[
+/// All of them.
+pub static COLUMNS: LazyLock<Vec<&'static Column>> =
+    LazyLock::new(|| PACKET.iter().chain(application::COLUMNS).collect());
+
+const PACKET: &[Column] = &[
     Column {
         name: "source.ip",
         fields: WALKED,

@@ -43,7 +43,7 @@ pub struct Tshark {
 
 impl Tshark {
     /// Runs tshark for all fields that the columns need.
-    pub fn of(path: &Path, columns: &[Column]) -> Self {
+    pub fn of(path: &Path, columns: &[&Column]) -> Self {
         let mut fields: BTreeSet<&str> =
             columns.iter().flat_map(|column| column.fields).copied().collect();
         fields.extend(["frame.protocols", "frame.encap_type"]);
