@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::cli::summary::Summary;
 use crate::packet::{NetworkKind, NetworkLayer, PacketRecord, TcpFlags, Transport};
 
-/// Shows a packet: time, source > destination, what it is, length on the wire.
+/// Shows a packet: time, source > destination, what it is and says, length on the wire.
 pub(super) struct Line<'a>(pub(super) &'a PacketRecord);
 
 impl fmt::Display for Line<'_> {
@@ -18,6 +19,9 @@ impl fmt::Display for Line<'_> {
         }
         if let Some(application) = record.layers.application {
             write!(f, " {application}")?;
+        }
+        if let Some(details) = &record.layers.details {
+            write!(f, "{}", Summary(details))?;
         }
         write!(f, " {}", record.stored.packet.original_length)
     }

@@ -1,5 +1,6 @@
 //! The command line: flags → values → one library call → report.
 
+mod escape;
 mod fetch;
 mod ingest;
 mod line;
@@ -10,6 +11,7 @@ mod query_args;
 mod setup;
 mod status;
 mod store_args;
+mod summary;
 mod time;
 mod verify;
 

@@ -17,6 +17,8 @@ const MDNS: u16 = 5353;
 const LLMNR: u16 = 5355;
 /// RFC 1035, section 4.1.1.
 const HEADER: usize = 12;
+/// A root name, type, class, TTL and length.
+const SMALLEST_RECORD: usize = 11;
 /// Operations that IANA has assigned end with DSO.
 const LAST_OPERATION: u8 = 6;
 /// Questions that are kept of a message. DNS itself has one; mDNS asks for what it knows.
@@ -56,6 +58,53 @@ pub(super) fn over_udp(ports: Ports, payload: &[u8]) -> Option<Found> {
         () => return None,
     };
     decode(payload, names == ["nbns"]).map(|details| Found::with(names, details))
+}
+
+/// At any other port: nothing but one question of a known type and class, and what answers it,
+/// up to the last byte.
+pub(super) fn anywhere(payload: &[u8]) -> Option<Found> {
+    let &[_, _, flags, _, 0, 1, ..] = payload else { return None };
+    // A query or an answer to one.
+    if flags & 0x78 != 0 || !is_exact(payload) {
+        return None;
+    }
+    decode(payload, false).map(|details| Found::with(&["dns"], details))
+}
+
+/// As [`anywhere`], behind the length that TCP needs.
+pub(super) fn anywhere_over_tcp(payload: &[u8]) -> Option<Found> {
+    let (length, message) = payload.split_first_chunk()?;
+    if usize::from(u16::from_be_bytes(*length)) != message.len() {
+        return None;
+    }
+    anywhere(message)
+}
+
+fn is_exact(payload: &[u8]) -> bool {
+    let Ok(message) = Message::from_slice(payload) else { return false };
+    let Ok(question) = message.sole_question() else { return false };
+    let is_known = question.qtype().to_mnemonic_str().is_some()
+        && question.qclass() == Class::IN
+        && question.qname().label_count() > 1;
+    let counts = message.header_counts();
+    let records = [counts.ancount(), counts.nscount(), counts.arcount()];
+    let most = payload.len() / SMALLEST_RECORD;
+    is_known
+        && records.into_iter().map(usize::from).sum::<usize>() <= most
+        && end(message) == Some(payload.len())
+}
+
+/// Where the message ends by its own counts.
+fn end(message: &Message<[u8]>) -> Option<usize> {
+    let mut section = message.answer().ok()?;
+    loop {
+        section.by_ref().try_for_each(|record| record.map(|_| ())).ok()?;
+        let at = section.pos();
+        match section.next_section().ok()? {
+            Some(next) => section = next,
+            None => return Some(at),
+        }
+    }
 }
 
 fn decode(payload: &[u8], is_netbios: bool) -> Option<Application> {

@@ -11,16 +11,14 @@ use base64::prelude::BASE64_STANDARD;
 use super::{Found, Ports, ntlm, text};
 use crate::packet::{Application, Http, Message, User};
 
-/// Methods of HTTP/1 (RFC 9110, section 9; PATCH: RFC 5789; WebDAV: RFC 4918, RFC 3253, RFC
-/// 5323; PRI: RFC 9113).
-const METHODS: [&[u8]; 26] = [
+/// Methods that tell a request whose line is cut or has no version (RFC 9110, section 9; PATCH:
+/// RFC 5789; WebDAV: RFC 4918). Any other is known by the version behind it.
+const METHODS: [&[u8]; 16] = [
     b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
-    b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK", b"REPORT",
-    b"CHECKOUT", b"CHECKIN", b"MERGE", b"SEARCH", b"SUBSCRIBE", b"UNSUBSCRIBE", b"BITS_POST",
-    b"RPC_IN_DATA", b"RPC_OUT_DATA",
+    b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK",
 ];
-const LONGEST_METHOD: usize = 12;
-const VERSION: &[u8] = b"HTTP/1.";
+const LONGEST_METHOD: usize = 24;
+const VERSION: &[u8] = b"HTTP/";
 const SSDP: u16 = 1900;
 /// Lines of a head that are read; servers allow about as many.
 const MOST_LINES: usize = 128;
@@ -32,32 +30,32 @@ const MORE_VALUES: &str = "http: cookies and forwarded addresses beyond the firs
 const CUT: &str = "http: the head goes on beyond this packet; what stands in it is kept";
 
 pub(super) fn over_tcp(payload: &[u8]) -> Option<Found> {
-    decode(payload, &METHODS).map(|details| Found::with(&["http"], details))
+    decode(payload).map(|details| Found::with(&["http"], details))
 }
 
 pub(super) fn over_udp(ports: Ports, payload: &[u8]) -> Option<Found> {
     if !ports.any(&[SSDP]) {
         return None;
     }
-    decode(payload, &[b"M-SEARCH", b"NOTIFY"]).map(|details| Found::with(&["ssdp"], details))
+    decode(payload).map(|details| Found::with(&["ssdp"], details))
 }
 
-fn decode(payload: &[u8], methods: &[&[u8]]) -> Option<Application> {
-    let is_response = payload.starts_with(VERSION);
-    if !is_response && !has_method(payload, methods) {
+fn decode(payload: &[u8]) -> Option<Application> {
+    let is_response = is_version(payload);
+    if !is_response && !has_method(payload) {
         return None;
     }
     let mut lines = Lines(payload);
     // A first line that goes on beyond the packet: the target is still worth having.
-    let (first, is_whole) = match lines.next() {
-        Some(line) => (line, true),
-        None => (payload, false),
+    let first = match lines.next() {
+        Some(line) => line,
+        None => std::mem::take(&mut lines.0),
     };
     let mut head = Head::default();
     if is_response {
         head.status_line(first);
     } else {
-        head.request_line(first, is_whole)?;
+        head.request_line(first)?;
     }
     let mut is_ended = false;
     for line in lines.by_ref().take(MOST_LINES) {
@@ -65,21 +63,28 @@ fn decode(payload: &[u8], methods: &[&[u8]]) -> Option<Application> {
             is_ended = true;
             break;
         }
-        head.field(line);
+        head.field(line, true);
     }
     if !is_ended {
-        head.note(if lines.next().is_some() { MORE_LINES } else { CUT });
+        let is_more = memchr::memchr(b'\n', lines.0).is_some();
+        head.note(if is_more { MORE_LINES } else { CUT });
+        if !is_more {
+            head.field(lines.0, false);
+        }
     }
     Some(head.into_application())
 }
 
-fn has_method(payload: &[u8], methods: &[&[u8]]) -> bool {
-    payload.first().is_some_and(u8::is_ascii_uppercase)
-        && payload
-            .iter()
-            .take(LONGEST_METHOD + 1)
-            .position(|byte| *byte == b' ')
-            .is_some_and(|end| methods.contains(&&payload[..end]))
+/// `HTTP/1.1`; the digit before the dot is all that matters.
+fn is_version(bytes: &[u8]) -> bool {
+    bytes.strip_prefix(VERSION).is_some_and(|digits| matches!(digits, [b'0'..=b'9', b'.', ..]))
+}
+
+/// A word in capitals, then a space.
+fn has_method(payload: &[u8]) -> bool {
+    let is_method = |byte: &u8| byte.is_ascii_uppercase() || b"-_".contains(byte);
+    let end = payload.iter().take(LONGEST_METHOD).position(|byte| !is_method(byte));
+    end.is_some_and(|end| end > 1 && payload[end] == b' ')
 }
 
 /// The lines that end in the packet, without their ends.
@@ -114,20 +119,27 @@ impl Head {
     fn status_line(&mut self, line: &[u8]) {
         let mut words = line.splitn(3, |byte| *byte == b' ');
         self.version(words.next().unwrap_or_default());
-        self.http.status = words.next().and_then(|code| text(code)?.parse().ok());
+        let code = words.next().filter(|code| code.len() == 3);
+        self.http.status = code.and_then(|code| text(code)?.parse().ok());
     }
 
-    /// The words of `METHOD TARGET HTTP/1.x`; a line that ends otherwise is another protocol's.
-    fn request_line(&mut self, line: &[u8], is_whole: bool) -> Option<()> {
+    /// The words of `METHOD TARGET HTTP/1.x`. Without a version it is a line that was cut, or of
+    /// HTTP/0.9; one that ends otherwise is another protocol's.
+    fn request_line(&mut self, line: &[u8]) -> Option<()> {
         let (method, rest) = split_at_space(line)?;
-        let target = match memchr::memrchr(b' ', rest) {
-            Some(space) if rest[space + 1..].starts_with(VERSION) => {
-                self.version(&rest[space + 1..]);
-                &rest[..space]
-            }
-            _ if is_whole => return None,
-            _ => rest,
+        let (target, version) = match memchr::memrchr(b' ', rest) {
+            Some(space) => (&rest[..space], &rest[space + 1..]),
+            None if is_version(rest) => (&[][..], rest),
+            None => (rest, &[][..]),
         };
+        let is_cut = METHODS.contains(&method)
+            && rest.starts_with(b"/")
+            && b"HTTP/1.1".starts_with(version);
+        if is_version(version) {
+            self.version(version);
+        } else if !is_cut {
+            return None;
+        }
         self.http.method = text(method);
         self.http.target = text(target);
         Some(())
@@ -137,21 +149,26 @@ impl Head {
         self.http.version = word.strip_prefix(b"HTTP/").and_then(text);
     }
 
-    fn field(&mut self, line: &[u8]) {
+    /// Of a line that goes on beyond the packet only what is a text is kept: half a host or a
+    /// number is another one.
+    fn field(&mut self, line: &[u8], is_whole: bool) {
         let Some((name, value)) = name_and_value(line) else { return };
         let http = &mut self.http;
         let named = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         // By length first: most fields are none of these.
         match name.len() {
-            4 if named("Host") => keep_first(&mut http.host, value),
             6 if named("Accept") => keep_first(&mut http.accept, value),
             6 if named("Server") => keep_first(&mut http.server, value),
-            6 if named("Cookie") => self.cookies(value.split(|byte| *byte == b';')),
             7 if named("Referer") => keep_first(&mut http.referrer, value),
             8 if named("Location") => keep_first(&mut http.location, value),
+            10 if named("User-Agent") => keep_first(&mut http.user_agent, value),
+            15 if named("Accept-Encoding") => keep_first(&mut http.accept_encoding, value),
+            15 if named("Accept-Language") => keep_first(&mut http.accept_language, value),
+            _ if !is_whole => {}
+            4 if named("Host") => keep_first(&mut http.host, value),
+            6 if named("Cookie") => self.cookies(value.split(|byte| *byte == b';')),
             9 if named("X-Real-IP") => self.forwarded(value),
             9 if named("Forwarded") => self.forwarded(value),
-            10 if named("User-Agent") => keep_first(&mut http.user_agent, value),
             10 if named("Set-Cookie") => self.cookies(value.split(|byte| *byte == b';').take(1)),
             12 if named("Content-Type") => {
                 let end = memchr::memchr(b';', value).unwrap_or(value.len());
@@ -161,8 +178,6 @@ impl Head {
             14 if named("Content-Length") => {
                 http.body_length = text(value).and_then(|length| length.parse().ok());
             }
-            15 if named("Accept-Encoding") => keep_first(&mut http.accept_encoding, value),
-            15 if named("Accept-Language") => keep_first(&mut http.accept_language, value),
             15 if named("X-Forwarded-For") => self.forwarded(value),
             16 if named("WWW-Authenticate") => self.credentials(value),
             18 if named("Proxy-Authenticate") => self.credentials(value),

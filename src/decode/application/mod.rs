@@ -29,7 +29,6 @@ mod text_commands;
 mod tls;
 
 use cursor::{Cursor, text, text_utf16};
-
 use crate::packet::{Application, Layers};
 
 /// The protocols inside a payload, outermost first, and what was found.
@@ -80,7 +79,8 @@ pub(super) fn over_tcp(source: u16, destination: u16, payload: &[u8], layers: &m
         .or_else(|| ldap::decode(ports, payload))
         .or_else(|| kerberos::over_tcp(ports, payload))
         .or_else(|| mqtt::decode(ports, payload))
-        .or_else(|| telnet::decode(ports, payload));
+        .or_else(|| telnet::decode(ports, payload))
+        .or_else(|| dns::anywhere_over_tcp(payload));
     keep(found, layers);
 }
 
@@ -100,7 +100,8 @@ pub(super) fn over_udp(source: u16, destination: u16, payload: &[u8], layers: &m
         .or_else(|| snmp::decode(ports, payload))
         .or_else(|| ldap::decode(ports, payload))
         .or_else(|| kerberos::over_udp(ports, payload))
-        .or_else(|| radius::decode(ports, payload));
+        .or_else(|| radius::decode(ports, payload))
+        .or_else(|| dns::anywhere(payload));
     keep(found, layers);
 }
 

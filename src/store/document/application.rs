@@ -287,7 +287,7 @@ fn hosts(application: &Application) -> Vec<String> {
 fn domain(http: &Http) -> Option<&str> {
     let of_target = http.target.as_deref().and_then(|target| {
         if http.method.as_deref() == Some("CONNECT") {
-            return Some(target);
+            return Some(target).filter(|target| !target.starts_with('/'));
         }
         let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
         rest.split(['/', '?']).next()

@@ -1,6 +1,7 @@
 //! Columns of what applications say.
 
 use super::columns::Column;
+use super::differences::Difference;
 use super::ours::Ours;
 use super::tshark::Theirs;
 
@@ -18,23 +19,54 @@ macro_rules! same {
     };
 }
 
+const DNS: &[&str] = &["dns", "mdns", "llmnr"];
+const HTTP: &[&str] = &["http", "ssdp"];
+
 pub const COLUMNS: &[Column] = &[
-    same!("dns.question.name", "dns.qry.name"),
     same!("tls.client.server_name", "tls.handshake.extensions_server_name"),
     same!("tls.client.ja3", "tls.handshake.ja3"),
     same!("tls.server.ja3s", "tls.handshake.ja3s"),
     same!("http.request.method", "http.request.method"),
     same!("http.response.status_code", "http.response.code"),
     same!("http.request.referrer", "http.referer"),
-    same!("url.original", "http.request.uri"),
-    same!("user_agent.original", "http.user_agent"),
     same!("packet.http.location", "http.location"),
     same!("packet.ntp.stratum", "ntp.stratum"),
-    same!("packet.dhcp.host_name", "dhcp.option.hostname"),
+    Column {
+        name: "dns.question.name",
+        fields: &["dns.qry.name", "dns.count.queries"],
+        ours: |ours| of(ours, DNS, "dns.question.name"),
+        theirs: |theirs| match first(theirs, "dns.count.queries").first() {
+            // Multicast records that are sent unasked have a name of their own there.
+            Some(number) if number != "0" => dns_names(first(theirs, "dns.qry.name")),
+            _ => Vec::new(),
+        },
+        wanted: None,
+    },
+    Column {
+        name: "url.original",
+        fields: &["http.request.uri"],
+        ours: |ours| of(ours, HTTP, "url.original"),
+        theirs: |theirs| first(theirs, "http.request.uri"),
+        wanted: None,
+    },
+    Column {
+        name: "user_agent.original",
+        fields: &["http.user_agent"],
+        ours: |ours| of(ours, HTTP, "user_agent.original"),
+        theirs: |theirs| first(theirs, "http.user_agent"),
+        wanted: None,
+    },
+    Column {
+        name: "packet.dhcp.host_name",
+        fields: &["dhcp.option.hostname"],
+        ours: |ours| of(ours, &["dhcp"], "packet.dhcp.host_name"),
+        theirs: |theirs| first(theirs, "dhcp.option.hostname"),
+        wanted: None,
+    },
     Column {
         name: "dns.id",
         fields: &["dns.id"],
-        ours: |ours| of(ours, &["dns", "mdns", "llmnr"], "dns.id"),
+        ours: |ours| of(ours, DNS, "dns.id"),
         theirs: |theirs| {
             let id = first(theirs, "dns.id").pop();
             let id = id.map(|id| u16::from_str_radix(id.trim_start_matches("0x"), 16).unwrap());
@@ -46,7 +78,7 @@ pub const COLUMNS: &[Column] = &[
         name: "dns.answers.data",
         fields: &["dns.count.answers"],
         ours: |ours| {
-            let number = of(ours, &["dns", "mdns", "llmnr"], "dns.answers.data").len();
+            let number = of(ours, DNS, "dns.answers.data").len();
             if number == 0 { Vec::new() } else { vec![number.to_string()] }
         },
         theirs: |theirs| {
@@ -59,10 +91,10 @@ pub const COLUMNS: &[Column] = &[
     Column {
         name: "url.domain",
         fields: &["http.host"],
-        ours: |ours| of(ours, &["http", "ssdp"], "url.domain"),
+        ours: |ours| of(ours, HTTP, "url.domain"),
         theirs: |theirs| {
             let host = first(theirs, "http.host").pop();
-            host.map(|host| host.split(':').next().unwrap().to_owned()).into_iter().collect()
+            host.map(|host| without_port(&host).to_owned()).into_iter().collect()
         },
         wanted: None,
     },
@@ -79,13 +111,146 @@ pub const COLUMNS: &[Column] = &[
     },
 ];
 
+/// tshark's word for the root.
+fn dns_names(mut names: Vec<String>) -> Vec<String> {
+    for name in names.iter_mut().filter(|name| *name == "<Root>") {
+        *name = ".".to_owned();
+    }
+    names
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rfind(':') {
+        Some(colon) if !host.ends_with(']') => &host[..colon],
+        _ => host,
+    }
+}
+
 fn first(theirs: &Theirs, field: &str) -> Vec<String> {
     let is_quoted = theirs.has("icmp") || theirs.has("icmpv6");
     let values = theirs.all(field).into_iter().filter(|_| !is_quoted);
-    values.take(1).map(str::to_owned).collect()
+    values.take(1).map(|value| value.trim().to_owned()).collect()
 }
 
 fn of(ours: &Ours, protocols: &[&str], field: &str) -> Vec<String> {
     let is_wanted = ours.layers().application.is_some_and(|name| protocols.contains(&name));
     if is_wanted { ours.stored(field) } else { Vec::new() }
 }
+
+/// Names of columns whose values the application gives.
+const NAMES: &[&str] = &[
+    "dns.answers.data",
+    "dns.id",
+    "dns.question.name",
+    "http.request.method",
+    "http.request.referrer",
+    "http.response.status_code",
+    "packet.dhcp.host_name",
+    "packet.http.location",
+    "packet.ntp.stratum",
+    "packet.tls.alpn",
+    "tls.client.ja3",
+    "tls.client.server_name",
+    "tls.server.ja3s",
+    "url.domain",
+    "url.original",
+    "user_agent.original",
+];
+const DNS_NAMES: &[&str] = &["dns.answers.data", "dns.id", "dns.question.name"];
+const HTTP_NAMES: &[&str] = &[
+    "http.request.method",
+    "http.request.referrer",
+    "http.response.status_code",
+    "packet.http.location",
+    "url.domain",
+    "url.original",
+    "user_agent.original",
+];
+const TLS_NAMES: &[&str] =
+    &["packet.tls.alpn", "tls.client.ja3", "tls.client.server_name", "tls.server.ja3s"];
+
+pub const DIFFERENCES: &[Difference] = &[
+    Difference {
+        columns: NAMES,
+        applies: |pair| {
+            let below = [
+                "ah", "capwap.data", "chdlc", "geneve", "gre", "gtp", "ipv6.fraghdr", "ppi",
+                "sctp", "vxlan", "wlan",
+            ];
+            let is_in_ip = ["ip:ip:", "ip:ipv6:", "ip:udp:ip:", "ipv6:ipv6:"];
+            below.iter().any(|name| pair.theirs.has(name))
+                || is_in_ip.iter().any(|nested| pair.theirs.protocols().contains(nested))
+        },
+        reason: "not all layers below the applications are decoded yet",
+    },
+    Difference {
+        columns: TLS_NAMES,
+        applies: |pair| {
+            ["openvpn", "rdpudp", "dtls"].iter().any(|name| pair.theirs.has(name))
+        },
+        reason: "OpenVPN, RDP over UDP and DTLS are not looked into",
+    },
+    Difference {
+        columns: TLS_NAMES,
+        applies: |pair| pair.theirs.has("quic"),
+        reason: "tshark puts QUIC handshakes together over several packets and has the keys of \
+                 the server from the client's packet; it needs the first packet for that, where \
+                 one packet is enough here",
+    },
+    Difference {
+        columns: TLS_NAMES,
+        applies: |pair| {
+            let is_found = TLS_NAMES.iter().any(|name| !pair.ours.stored(name).is_empty());
+            is_found && !pair.theirs.all("tls.handshake.type").iter().any(|kind| *kind <= "2")
+        },
+        reason: "tshark leaves out TLS records that go on beyond the packet, retransmissions, and \
+                 what it holds for another protocol since the conversation began as that",
+    },
+    Difference {
+        columns: &["tls.client.ja3"],
+        applies: |pair| pair.ours.stored("packet.tls.ja4").is_empty(),
+        reason: "a damaged ClientHello has no fingerprint here",
+    },
+    Difference {
+        columns: DNS_NAMES,
+        applies: |pair| pair.ours.layers().application.is_none(),
+        reason: "tshark takes for DNS whatever stands at port 53; here it must read as DNS",
+    },
+    Difference {
+        columns: DNS_NAMES,
+        applies: |pair| pair.ours.stored("dns.op_code") == ["UPDATE"],
+        reason: "the zone and the prerequisites of an update stand where a query has question and \
+                 answers; tshark has other fields for them",
+    },
+    Difference {
+        columns: &["dns.question.name"],
+        applies: |pair| pair.ours.stored("dns.question.name").iter().any(|n| n.contains('\u{fffd}')),
+        reason: "names that are no text: another replacement",
+    },
+    Difference {
+        columns: HTTP_NAMES,
+        applies: |pair| {
+            let is_found = HTTP_NAMES.iter().any(|name| !pair.ours.stored(name).is_empty());
+            is_found && (!pair.theirs.has("http") || pair.theirs.has("websocket"))
+        },
+        reason: "tshark holds the conversation for another protocol since it began as that",
+    },
+    Difference {
+        columns: HTTP_NAMES,
+        applies: |pair| pair.ours.stored("http.request.method") == ["PRI"],
+        reason: "the first line of HTTP/2",
+    },
+    Difference {
+        columns: HTTP_NAMES,
+        applies: |pair| {
+            pair.ours.layers().application.is_none() && pair.theirs.has("http")
+        },
+        reason: "lines of a head that began in an earlier packet, or that do not follow HTTP: \
+                 tshark goes by the port",
+    },
+    Difference {
+        columns: HTTP_NAMES,
+        applies: |pair| pair.theirs.all("http.response.code").len() > 1 || pair.theirs.has("data"),
+        reason: "a second message behind the first one's body",
+    },
+];

@@ -1,6 +1,8 @@
 //! Where tshark and this program may differ, and why. A difference that is not listed fails.
 
-use super::Pair;
+use std::sync::LazyLock;
+
+use super::{Pair, application};
 
 /// A kind of packet in which some columns differ.
 pub struct Difference {
@@ -12,7 +14,11 @@ pub struct Difference {
     pub reason: &'static str,
 }
 
-pub const DIFFERENCES: &[Difference] = &[Difference {
+/// All of them.
+pub static DIFFERENCES: LazyLock<Vec<&'static Difference>> =
+    LazyLock::new(|| PACKET.iter().chain(application::DIFFERENCES).collect());
+
+const PACKET: &[Difference] = &[Difference {
     columns: &[
         "source.ip",
         "destination.ip",

@@ -3,7 +3,7 @@
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey, quic};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 
-use super::V2;
+use super::{FACEBOOK, V2};
 
 const SALT_V1: [u8; 20] = [
     0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad,
@@ -44,7 +44,7 @@ impl InitialKeys {
     pub(super) fn of_client(version: u32, destination: &[u8]) -> Option<Self> {
         let salt = match version {
             V2 => &SALT_V2,
-            DRAFT..=LAST_WITH_SALT_23 => &SALT_DRAFT_23,
+            FACEBOOK | DRAFT..=LAST_WITH_SALT_23 => &SALT_DRAFT_23,
             DRAFT..=LAST_WITH_SALT_29 => &SALT_DRAFT_29,
             _ => &SALT_V1,
         };

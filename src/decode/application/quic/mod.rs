@@ -20,6 +20,8 @@ const V1: u32 = 1;
 const V2: u32 = 0x6b33_43cf;
 /// The drafts 23 to 34, of which the last were widely used.
 const DRAFTS: std::ops::RangeInclusive<u32> = 0xff00_0017..=0xff00_0022;
+/// Facebook's, which is draft 27 under another number.
+const FACEBOOK: u32 = 0xface_b002;
 /// `Q044` to `Q050` and `T050`, `T051`: Google's, with headers of their own.
 const GOOGLE: [std::ops::RangeInclusive<u32>; 2] =
     [0x5130_3434..=0x5130_3530, 0x5430_3530..=0x5430_3531];
@@ -69,7 +71,7 @@ fn found(quic: Quic, notes: Vec<&'static str>) -> Found {
 }
 
 fn is_known(version: u32) -> bool {
-    version == V1 || version == V2 || DRAFTS.contains(&version)
+    [V1, V2, FACEBOOK].contains(&version) || DRAFTS.contains(&version)
 }
 
 /// Version negotiation: a list of versions, of which at least one must be known, since nothing

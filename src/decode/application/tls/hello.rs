@@ -17,6 +17,8 @@ const POINT_FORMATS: u16 = 11;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 pub(super) const ALPN: u16 = 16;
 const SUPPORTED_VERSIONS: u16 = 43;
+/// Drafts of TLS 1.3 before the 22nd, whose ServerHello was shorter.
+const OLD_DRAFTS: std::ops::RangeInclusive<u16> = 0x7f00..=0x7f15;
 const RANDOM: usize = 32;
 /// Values of a list that are kept: clients offer some dozens, a hostile one tens of thousands.
 const MOST_CIPHERS: usize = 256;
@@ -178,9 +180,14 @@ impl<'a> ServerHello<'a> {
         let mut body = Cursor(body);
         self.version = body.u16()?;
         body.take(RANDOM)?;
-        let _session = body.sized_u8()?;
+        let is_old_draft = OLD_DRAFTS.contains(&self.version);
+        if !is_old_draft {
+            let _session = body.sized_u8()?;
+        }
         self.cipher = Some(body.u16()?);
-        let _compression = body.u8()?;
+        if !is_old_draft {
+            let _compression = body.u8()?;
+        }
         if body.is_empty() {
             return Some(());
         }

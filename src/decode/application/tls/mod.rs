@@ -21,6 +21,8 @@ const LONGEST_RECORD: u16 = (1 << 14) + 2048;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
+/// Certificates of a whole chain fit; encrypted bytes taken for a length hardly ever do.
+const LONGEST_MESSAGE: usize = 1 << 17;
 /// Records of one packet that are looked at.
 const MOST_RECORDS: usize = 64;
 
@@ -78,8 +80,11 @@ impl Reading {
             let fragment = record.take_up_to(length.into());
             rest = record;
             match content_type {
-                // What follows a change of the cipher is encrypted.
-                HANDSHAKE if is_encrypted => self.message("encrypted_handshake"),
+                // What follows a change of the cipher is encrypted; but TLS 1.3 says so before a
+                // second hello too (RFC 8446, appendix D.4).
+                HANDSHAKE if is_encrypted && !is_hello(fragment) => {
+                    self.message("encrypted_handshake");
+                }
                 HANDSHAKE if spanning.is_empty() && is_whole(fragment) => {
                     self.handshake(Cursor(fragment));
                 }
@@ -103,7 +108,7 @@ impl Reading {
             let Ok(length) = usize::try_from(length) else { return };
             let body = rest.take_up_to(length);
             let is_whole = body.len() == length;
-            let Some(name) = name(kind) else {
+            let Some(name) = name(kind).filter(|_| length <= LONGEST_MESSAGE) else {
                 // Encrypted, or not from its beginning: nothing after it can be trusted.
                 self.message("encrypted_handshake");
                 return;
@@ -168,6 +173,13 @@ fn is_whole(fragment: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// Whether the fragment is one hello and nothing else.
+fn is_hello(fragment: &[u8]) -> bool {
+    let mut rest = Cursor(fragment);
+    matches!(rest.u8(), Some(CLIENT_HELLO | SERVER_HELLO))
+        && rest.u24().map(usize::try_from) == Some(Ok(rest.0.len()))
 }
 
 /// Names of handshake messages (IANA, "TLS HandshakeType").
