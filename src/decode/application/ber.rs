@@ -61,6 +61,17 @@ pub(super) fn integer(data: &mut Cursor<'_>, tag: u8) -> Option<i64> {
     })
 }
 
+/// The text in the element at the front, if it has this tag and is whole: half a name is another
+/// name.
+pub(super) fn text(data: &mut Cursor<'_>, tag: u8) -> Option<String> {
+    let mut ahead = *data;
+    let element = next(&mut ahead)?;
+    (element.tag == tag && element.is_whole).then(|| {
+        *data = ahead;
+        super::text(element.content.0)
+    })?
+}
+
 /// The content of the member with this tag, among those that follow; it is whole.
 pub(super) fn member<'a>(mut data: Cursor<'a>, tag: u8) -> Option<Cursor<'a>> {
     while let Some(element) = next(&mut data) {

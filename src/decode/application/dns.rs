@@ -137,7 +137,10 @@ fn decode(payload: &[u8], is_netbios: bool) -> Option<Application> {
         is_answer: header.qr(),
         operation: match is_netbios {
             true => netbios::operation(operation.to_int()),
-            false => operation.to_string(),
+            false => match operation.to_mnemonic_str() {
+                Some(name) => name.to_owned(),
+                None => format!("OPCODE{}", operation.to_int()),
+            },
         },
         response_code: header.qr().then(|| code.to_string()),
         flags: set.into_iter().filter(|(set, _)| *set).map(|(_, name)| name).collect(),
@@ -233,6 +236,10 @@ impl Reading {
             ttl: record.ttl().as_secs(),
             ..DnsRecord::default()
         };
+        // An update that removes records has empty ones (RFC 2136, section 2.5).
+        if record.rdlen() == 0 {
+            return found;
+        }
         if self.is_netbios && record.rtype() == netbios::ADDRESS {
             found.address = netbios::address(record);
             found.data = found.address.map(|address| address.to_string()).unwrap_or_default();

@@ -53,18 +53,18 @@ fn message(rest: &mut Cursor<'_>, exchange: &mut Exchange, user: &mut User) -> O
     match operation.tag {
         BIND_REQUEST => {
             ber::integer(&mut content, ber::INTEGER)?;
-            let account = ber::expect(&mut content, ber::OCTETS).and_then(|name| text(name.0));
+            let account = ber::text(&mut content, ber::OCTETS);
             exchange.argument = exchange.argument.take().or_else(|| account.clone());
             *user = ntlm::user(content.0).unwrap_or_else(|| User { name: account, ..user.clone() });
         }
         SEARCH_REQUEST | SEARCH_ENTRY | ADD_REQUEST | MODIFY_REQUEST | RENAME_REQUEST
         | COMPARE_REQUEST => {
-            let name = ber::expect(&mut content, ber::OCTETS).and_then(|name| text(name.0));
+            let name = ber::text(&mut content, ber::OCTETS);
             exchange.argument = exchange.argument.take().or(name);
         }
-        DELETE_REQUEST => exchange.argument = exchange.argument.take().or(text(content.0)),
+        DELETE_REQUEST => exchange.argument = exchange.argument.take().or_else(|| text(content.0)),
         EXTENDED_REQUEST => {
-            let name = ber::expect(&mut content, REQUEST_NAME).and_then(|name| text(name.0));
+            let name = ber::text(&mut content, REQUEST_NAME);
             exchange.argument = exchange.argument.take().or(name);
         }
         _ => {

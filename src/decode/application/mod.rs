@@ -91,7 +91,7 @@ pub(super) fn over_udp(source: u16, destination: u16, payload: &[u8], layers: &m
     }
     let ports = Ports { source, destination };
     let found = dns::over_udp(ports, payload)
-        .or_else(|| quic::decode(payload))
+        .or_else(|| quic::decode(ports, payload))
         .or_else(|| dhcp::decode(ports, payload))
         .or_else(|| dhcpv6::decode(ports, payload))
         .or_else(|| ntp::decode(ports, payload))

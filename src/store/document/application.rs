@@ -70,7 +70,7 @@ impl<'a> Document<'a> {
             self.add_text(FieldId::DnsAnswersType, &record.kind);
             self.add_text(FieldId::DnsAnswersClass, &record.class);
             self.add_number(FieldId::DnsAnswersTtl, record.ttl);
-            self.add_text(FieldId::DnsAnswersData, &record.data);
+            self.add_some(FieldId::DnsAnswersData, Some(&record.data));
             if let Some(address) = record.address {
                 self.add(FieldId::DnsResolvedIp, Value::Ip(address));
             }

