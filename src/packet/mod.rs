@@ -16,8 +16,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use application::{
-    Application, Certificate, Dhcp, Dns, DnsQuestion, DnsRecord, Exchange, Http, Message, Quic, Tls,
-    TlsClient, TlsServer, User,
+    Application, Certificate, Dhcp, Dns, DnsQuestion, DnsRecord, Exchange, Http, Message, Quic,
+    Tls, TlsClient, TlsServer, User,
 };
 pub use interface::Interface;
 pub use layers::{Fragment, Icmp, Layers, NetworkKind, NetworkLayer, Stop, TcpFlags, Transport};

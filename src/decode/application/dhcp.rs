@@ -94,8 +94,19 @@ fn ipv4(bytes: &[u8]) -> Option<IpAddr> {
 /// RFC 2132, section 9.6, and RFC 4388.
 fn name(code: u8) -> String {
     const NAMES: [&str; 13] = [
-        "discover", "offer", "request", "decline", "ack", "nak", "release", "inform", "forcerenew",
-        "leasequery", "leaseunassigned", "leaseunknown", "leaseactive",
+        "discover",
+        "offer",
+        "request",
+        "decline",
+        "ack",
+        "nak",
+        "release",
+        "inform",
+        "forcerenew",
+        "leasequery",
+        "leaseunassigned",
+        "leaseunknown",
+        "leaseactive",
     ];
     let name = usize::from(code).checked_sub(1).and_then(|code| NAMES.get(code));
     name.map_or_else(|| code.to_string(), |name| (*name).to_owned())

@@ -9,8 +9,19 @@ const CLIENT: u16 = 546;
 const SERVER: u16 = 547;
 /// Types of messages, from 1 (RFC 8415, section 7.3).
 const NAMES: [&str; 13] = [
-    "solicit", "advertise", "request", "confirm", "renew", "rebind", "reply", "release", "decline",
-    "reconfigure", "information_request", "relay_forward", "relay_reply",
+    "solicit",
+    "advertise",
+    "request",
+    "confirm",
+    "renew",
+    "rebind",
+    "reply",
+    "release",
+    "decline",
+    "reconfigure",
+    "information_request",
+    "relay_forward",
+    "relay_reply",
 ];
 const RELAY_FORWARD: u8 = 12;
 /// Options (RFC 8415, section 21; FQDN: RFC 4704).

@@ -14,8 +14,22 @@ use crate::packet::{Application, Http, Message, User};
 /// Methods that tell a request whose line is cut or has no version (RFC 9110, section 9; PATCH:
 /// RFC 5789; WebDAV: RFC 4918). Any other is known by the version behind it.
 const METHODS: [&[u8]; 16] = [
-    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
-    b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK",
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"CONNECT",
+    b"OPTIONS",
+    b"TRACE",
+    b"PATCH",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"MKCOL",
+    b"COPY",
+    b"MOVE",
+    b"LOCK",
+    b"UNLOCK",
 ];
 const LONGEST_METHOD: usize = 24;
 const VERSION: &[u8] = b"HTTP/";
@@ -132,9 +146,8 @@ impl Head {
             None if is_version(rest) => (&[][..], rest),
             None => (rest, &[][..]),
         };
-        let is_cut = METHODS.contains(&method)
-            && rest.starts_with(b"/")
-            && b"HTTP/1.1".starts_with(version);
+        let is_cut =
+            METHODS.contains(&method) && rest.starts_with(b"/") && b"HTTP/1.1".starts_with(version);
         if is_version(version) {
             self.version(version);
         } else if !is_cut {

@@ -28,8 +28,8 @@ mod telnet;
 mod text_commands;
 mod tls;
 
-use cursor::{Cursor, text, text_utf16};
 use crate::packet::{Application, Layers};
+use cursor::{Cursor, text, text_utf16};
 
 /// The protocols inside a payload, outermost first, and what was found.
 struct Found {

@@ -6,8 +6,21 @@ use crate::packet::{Application, Exchange, User};
 const MQTT: u16 = 1883;
 /// Types of packets, in the upper half of the first byte (MQTT 5, section 2.1.2).
 const NAMES: [&str; 15] = [
-    "connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback",
-    "unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth",
+    "connect",
+    "connack",
+    "publish",
+    "puback",
+    "pubrec",
+    "pubrel",
+    "pubcomp",
+    "subscribe",
+    "suback",
+    "unsubscribe",
+    "unsuback",
+    "pingreq",
+    "pingresp",
+    "disconnect",
+    "auth",
 ];
 const CONNECT: u8 = 1;
 const CONNACK: u8 = 2;

@@ -7,7 +7,13 @@ const NTP: u16 = 123;
 const HEADER: usize = 48;
 /// Names of the modes (RFC 5905, section 7.3; the last two: RFC 9327, and ntpd's own).
 const MODES: [&str; 8] = [
-    "reserved", "symmetric_active", "symmetric_passive", "client", "server", "broadcast", "control",
+    "reserved",
+    "symmetric_active",
+    "symmetric_passive",
+    "client",
+    "server",
+    "broadcast",
+    "control",
     "private",
 ];
 /// Messages of these modes have another, shorter header.

@@ -7,8 +7,20 @@ use crate::packet::{Application, Exchange, User};
 const VERSION: &[u8] = b"SIP/2.0";
 /// Methods (IANA, "Session Initiation Protocol (SIP) Parameters").
 const METHODS: [&[u8]; 14] = [
-    b"ACK", b"BYE", b"CANCEL", b"INFO", b"INVITE", b"MESSAGE", b"NOTIFY", b"OPTIONS", b"PRACK",
-    b"PUBLISH", b"REFER", b"REGISTER", b"SUBSCRIBE", b"UPDATE",
+    b"ACK",
+    b"BYE",
+    b"CANCEL",
+    b"INFO",
+    b"INVITE",
+    b"MESSAGE",
+    b"NOTIFY",
+    b"OPTIONS",
+    b"PRACK",
+    b"PUBLISH",
+    b"REFER",
+    b"REGISTER",
+    b"SUBSCRIBE",
+    b"UPDATE",
 ];
 const LONGEST_METHOD: usize = 9;
 /// Lines of a head that are read.

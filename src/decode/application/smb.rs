@@ -21,9 +21,26 @@ const NEGOTIATE: u16 = 0;
 const TREE_CONNECT: u16 = 3;
 const CREATE: u16 = 5;
 const COMMANDS: [&str; 20] = [
-    "negotiate", "session_setup", "logoff", "tree_connect", "tree_disconnect", "create", "close",
-    "flush", "read", "write", "lock", "ioctl", "cancel", "echo", "query_directory",
-    "change_notify", "query_info", "set_info", "oplock_break", "server_to_client_notification",
+    "negotiate",
+    "session_setup",
+    "logoff",
+    "tree_connect",
+    "tree_disconnect",
+    "create",
+    "close",
+    "flush",
+    "read",
+    "write",
+    "lock",
+    "ioctl",
+    "cancel",
+    "echo",
+    "query_directory",
+    "change_notify",
+    "query_info",
+    "set_info",
+    "oplock_break",
+    "server_to_client_notification",
 ];
 /// Messages chained in one packet that are read.
 const MOST_MESSAGES: usize = 16;

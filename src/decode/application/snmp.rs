@@ -9,8 +9,15 @@ const V3: i64 = 3;
 const FIRST_PDU: u8 = 0xa0;
 const OLD_TRAP: u8 = 0xa4;
 const PDUS: [&str; 9] = [
-    "get_request", "get_next_request", "response", "set_request", "trap", "get_bulk_request",
-    "inform_request", "trap", "report",
+    "get_request",
+    "get_next_request",
+    "response",
+    "set_request",
+    "trap",
+    "get_bulk_request",
+    "inform_request",
+    "trap",
+    "report",
 ];
 
 pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {

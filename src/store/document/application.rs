@@ -202,7 +202,8 @@ impl<'a> Document<'a> {
         if let Some(mac) = dhcp.client_mac {
             self.add_text(FieldId::PacketDhcpClientMac, mac.to_string());
         }
-        let assigned = dhcp.assigned.iter().map(|address| (FieldId::PacketDhcpAssignedIp, *address));
+        let assigned =
+            dhcp.assigned.iter().map(|address| (FieldId::PacketDhcpAssignedIp, *address));
         let requested = dhcp.requested.map(|address| (FieldId::PacketDhcpRequestedIp, address));
         let server = dhcp.server.map(|address| (FieldId::PacketDhcpServerIp, address));
         for (field, address) in assigned.chain(requested).chain(server) {
@@ -257,7 +258,8 @@ fn hosts(application: &Application) -> Vec<String> {
     match &application.message {
         Message::Dns(dns) => {
             // A name of NetBIOS has its purpose behind it.
-            let plain = |name: &str| name.split_once('<').map_or(name.len(), |(name, _)| name.len());
+            let plain =
+                |name: &str| name.split_once('<').map_or(name.len(), |(name, _)| name.len());
             for question in &dns.questions {
                 add(&question.name[..plain(&question.name)]);
             }

@@ -174,8 +174,17 @@ pub const DIFFERENCES: &[Difference] = &[
         columns: NAMES,
         applies: |pair| {
             let below = [
-                "ah", "capwap.data", "chdlc", "geneve", "gre", "gtp", "ipv6.fraghdr", "ppi",
-                "sctp", "vxlan", "wlan",
+                "ah",
+                "capwap.data",
+                "chdlc",
+                "geneve",
+                "gre",
+                "gtp",
+                "ipv6.fraghdr",
+                "ppi",
+                "sctp",
+                "vxlan",
+                "wlan",
             ];
             let is_in_ip = ["ip:ip:", "ip:ipv6:", "ip:udp:ip:", "ipv6:ipv6:"];
             below.iter().any(|name| pair.theirs.has(name))
@@ -185,9 +194,7 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         columns: TLS_NAMES,
-        applies: |pair| {
-            ["openvpn", "rdpudp", "dtls"].iter().any(|name| pair.theirs.has(name))
-        },
+        applies: |pair| ["openvpn", "rdpudp", "dtls"].iter().any(|name| pair.theirs.has(name)),
         reason: "OpenVPN, RDP over UDP and DTLS are not looked into",
     },
     Difference {
@@ -201,7 +208,12 @@ pub const DIFFERENCES: &[Difference] = &[
         columns: TLS_NAMES,
         applies: |pair| {
             let is_found = TLS_NAMES.iter().any(|name| !pair.ours.stored(name).is_empty());
-            is_found && !pair.theirs.all("tls.handshake.type").iter().any(|kind| ["1", "2"].contains(kind))
+            is_found
+                && !pair
+                    .theirs
+                    .all("tls.handshake.type")
+                    .iter()
+                    .any(|kind| ["1", "2"].contains(kind))
         },
         reason: "tshark leaves out TLS records that go on beyond the packet, retransmissions, and \
                  what it holds for another protocol since the conversation began as that",
@@ -237,7 +249,9 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         columns: &["dns.question.name"],
-        applies: |pair| pair.ours.stored("dns.question.name").iter().any(|n| n.contains('\u{fffd}')),
+        applies: |pair| {
+            pair.ours.stored("dns.question.name").iter().any(|n| n.contains('\u{fffd}'))
+        },
         reason: "names that are no text: another replacement",
     },
     Difference {
@@ -255,9 +269,7 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         columns: HTTP_NAMES,
-        applies: |pair| {
-            pair.ours.layers().application.is_none() && pair.theirs.has("http")
-        },
+        applies: |pair| pair.ours.layers().application.is_none() && pair.theirs.has("http"),
         reason: "lines of a head that began in an earlier packet, or that do not follow HTTP: \
                  tshark goes by the port",
     },

@@ -1,10 +1,14 @@
 //! Captures with packets of every kind that can be decoded, made here so that they always exist.
 
+use super::payloads;
 use crate::support::{Pcap, conversations};
 
 /// File names and bytes.
 pub fn captures() -> Vec<(String, Vec<u8>)> {
-    vec![("conversations.pcap".to_owned(), conversations())]
+    vec![
+        ("conversations.pcap".to_owned(), conversations()),
+        ("applications.pcap".to_owned(), pcap(1, &payloads::frames())),
+    ]
 }
 
 /// A capture of frames that are a second apart.

@@ -187,7 +187,7 @@ mod tests {
             let client = quic.tls.unwrap().client.unwrap();
             assert_eq!(client.server_name.as_deref(), Some("example.com"));
             assert_eq!(client.alpn, ["alpn"]);
-            assert!(client.ja4.unwrap().starts_with("q13d0210an_"));
+            assert!(client.ja4.unwrap().starts_with("q13d0211an_"));
             assert!(notes.is_empty());
         }
     }
@@ -229,7 +229,8 @@ mod tests {
         assert!(notes[0].contains("cut"));
         let handshake = bytes("e0000000010408f067a50408f067a5401501020304");
         assert_eq!(read(&handshake).0.packets, ["handshake"]);
-        let retry = bytes("ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba");
+        let retry =
+            bytes("ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba");
         assert_eq!(read(&retry).0.packets, ["retry"]);
         let negotiation = bytes("80000000000408f067a500000000010a0a0a0a");
         assert_eq!(read(&negotiation).0.packets, ["version_negotiation"]);

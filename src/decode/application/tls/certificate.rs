@@ -47,7 +47,9 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
         }
         GeneralName::IPAddress(address) => match address.len() {
             4 => <[u8; 4]>::try_from(*address).ok().map(|a| std::net::IpAddr::from(a).to_string()),
-            16 => <[u8; 16]>::try_from(*address).ok().map(|a| std::net::IpAddr::from(a).to_string()),
+            16 => {
+                <[u8; 16]>::try_from(*address).ok().map(|a| std::net::IpAddr::from(a).to_string())
+            }
             _ => None,
         },
         _ => None,

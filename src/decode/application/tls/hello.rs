@@ -106,7 +106,9 @@ impl<'a> ClientHello<'a> {
         let mut data = Cursor(data);
         match kind {
             SERVER_NAME => self.server_name = server_name(data),
-            SUPPORTED_GROUPS => self.groups = data.sized_u16().into_iter().flat_map(numbers).collect(),
+            SUPPORTED_GROUPS => {
+                self.groups = data.sized_u16().into_iter().flat_map(numbers).collect()
+            }
             POINT_FORMATS => self.point_formats = data.sized_u8().unwrap_or_default().to_vec(),
             SIGNATURE_ALGORITHMS => {
                 self.signature_algorithms =
