@@ -3,6 +3,7 @@
 //! The words are those of libpcap and of the pcapng draft: link type, captured length,
 //! original length, interface.
 
+mod community_id;
 mod interface;
 mod layers;
 mod link_type;
@@ -14,8 +15,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use community_id::CommunityId;
 pub use interface::Interface;
-pub use layers::{Fragment, Icmp, Layers, NetworkKind, NetworkLayer, Stop, TcpFlags, Transport};
+pub use layers::{
+    Fragment, Icmp, Layers, NetworkKind, NetworkLayer, Stop, TcpFlags, Transport, Tunnel, TunnelId,
+};
 pub use link_type::LinkType;
 pub use mac::{MacAddress, ParseMacError};
 pub use packet_id::{Fingerprint, PacketId};

@@ -12,17 +12,7 @@ pub struct Difference {
     pub reason: &'static str,
 }
 
-pub const DIFFERENCES: &[Difference] = &[Difference {
-    columns: &[
-        "source.ip",
-        "destination.ip",
-        "addresses of all layers",
-        "source.port",
-        "destination.port",
-    ],
-    applies: |_| true,
-    reason: "not all layers below the applications are decoded yet",
-}];
+pub const DIFFERENCES: &[Difference] = &[];
 
 /// Captures of which tshark reads another number of packets. The packets that both read are
 /// compared.

@@ -20,7 +20,7 @@ use report::Tally;
 use tshark::{Theirs, Tshark};
 
 /// Unexplained differences that are shown before the rest is only counted.
-const SHOWN: usize = 20;
+const SHOWN: usize = 100_000;
 
 /// A packet as both see it.
 pub struct Pair<'a> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pcap_archiver::capture::CaptureReader;
-use pcap_archiver::decode::decode;
+use pcap_archiver::decode::{Fragments, decode};
 use pcap_archiver::packet::{Fingerprint, Layers, Origin, PacketRecord, Source, StoredPacket};
 use pcap_archiver::store::document::Document;
 use pcap_archiver::store::fields::FieldId;
@@ -34,10 +34,12 @@ pub fn read(path: &Path) -> Option<Vec<Ours>> {
     let source = Source { file_name: String::new(), file_path: String::new(), sensor: None };
     let source = Arc::new(source);
     let mut capture = None;
+    let mut fragments = Fragments::default();
     let mut packets = Vec::new();
     while let Some((frame, packet)) = reader.next_packet().unwrap() {
         let capture = *capture.get_or_insert_with(|| Fingerprint::of(&packet));
-        let layers = decode(&packet);
+        let mut layers = decode(&packet);
+        fragments.apply(&mut layers);
         let origin = Origin { capture, frame, source: source.clone() };
         packets.push(Ours {
             record: PacketRecord { stored: StoredPacket::new(packet, origin), layers },
