@@ -16,6 +16,8 @@ const PPPOE_DISCOVERY: u16 = 0x8863;
 const PPPOE_SESSION: u16 = 0x8864;
 const BACKBONE: u16 = 0x88e7;
 const MACSEC: u16 = 0x88e5;
+const METADATA: u16 = 0x8909;
+pub(super) const SERVICE: u16 = 0x894f;
 const TRANSPARENT_BRIDGING: u16 = 0x6558;
 
 /// Below this an EtherType is a length, and an 802.2 header follows (IEEE 802.3, 3.2.6).
@@ -108,6 +110,8 @@ pub(super) fn ether_type<'a>(number: u16, payload: &'a [u8], layers: &mut Layers
         MPLS | MPLS_UPSTREAM => tags::mpls(payload, layers),
         BACKBONE => tags::backbone(payload, layers),
         MACSEC => tags::macsec(payload, layers),
+        METADATA => tags::metadata(payload, layers),
+        SERVICE => tags::service(payload, layers),
         PPPOE_SESSION => ppp::over_ethernet(payload, layers),
         PPPOE_DISCOVERY => {
             layers.names.push("pppoed");

@@ -40,6 +40,8 @@ pub(super) fn ipv4<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     layers.names.push("ipv4");
     let header = match Ipv4HeaderSlice::from_slice(data) {
         Ok(header) => header,
+        // Announced as the other version: the packet itself knows better.
+        Err(_) if data.first().is_some_and(|byte| byte >> 4 == 6) => return ipv6(data, layers),
         Err(error) => {
             layers.networks.extend(ipv4_addresses(data));
             return Err(stop("ipv4", error));

@@ -20,6 +20,7 @@ pub(super) fn decode<'a>(link_type: LinkType, data: &'a [u8], layers: &mut Layer
         LinkType::PKTAP => local::pktap(data, layers),
         LinkType::USER2 if local::is_pktap(data) => local::pktap(data, layers),
         LinkType::IPOIB => local::infiniband(data, layers),
+        LinkType::PPI => local::per_packet_information(data, layers),
         LinkType::PPP => ppp::frame(data, layers),
         LinkType::PPP_HDLC => ppp::hdlc(data, layers),
         LinkType::PPP_ETHER => ppp::over_ethernet(data, layers),

@@ -29,6 +29,9 @@ const PKTAP_SHORTEST: u32 = 108;
 /// The record holds a packet.
 const PKTAP_PACKET: u32 = 1;
 
+/// The shortest header of LINKTYPE_PPI.
+const PPI_HEADER: usize = 8;
+
 /// Global routing header, and the four bytes of RFC 4391 behind it.
 const INFINIBAND_ROUTING: usize = 40;
 
@@ -140,6 +143,16 @@ pub(super) fn pktap<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
 fn pktap_start(data: &[u8]) -> Option<(u32, u32, u32)> {
     let number = |at: usize| data.get(at..)?.first_chunk().copied().map(u32::from_le_bytes);
     Some((number(0)?, number(4)?, number(8)?))
+}
+
+/// LINKTYPE_PPI: a header that tells its length and the link type of what follows.
+pub(super) fn per_packet_information<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
+    layers.names.push("ppi");
+    let [_, _, low, high, a, b, c, d, ..] = *data else { return Err(cut("ppi")) };
+    let length = usize::from(u16::from_le_bytes([low, high]));
+    let payload = behind("ppi", data, length.max(PPI_HEADER))?;
+    let link_type = u16::try_from(u32::from_le_bytes([a, b, c, d]));
+    Ok(link_type.ok().map(|number| Next::Link(LinkType(number), payload)))
 }
 
 /// LINKTYPE_IPOIB.

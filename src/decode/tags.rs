@@ -23,6 +23,9 @@ const CONTROL_WORD_LENGTH: usize = 4;
 const INSTANCE_TAG: usize = 4;
 const ADDRESSES: usize = 12;
 
+/// Cisco's metadata without the EtherType.
+const METADATA: usize = 6;
+
 /// IEEE 802.1AE: the tag without and with its channel identifier, and its bits.
 const SECURITY_TAG: usize = 6;
 const CHANNEL_IDENTIFIER: usize = 8;
@@ -99,6 +102,33 @@ pub(super) fn backbone<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     let tag = u32_at(data, 0).ok_or_else(|| cut("pbb"))?;
     enter("pbb", Some(tag & 0x00ff_ffff), layers);
     Ok(Some(Next::Ethernet(behind("pbb", data, INSTANCE_TAG)?)))
+}
+
+/// What the numbers of RFC 8300, section 2.2, announce; VXLAN's generic extension has the same.
+pub(super) fn next_protocol(number: u8, payload: &[u8]) -> Option<Next<'_>> {
+    Some(match number {
+        1 | 2 => Next::Ip(payload),
+        3 => Next::Ethernet(payload),
+        4 => Next::EtherType(ethernet::SERVICE, payload),
+        5 => Next::EtherType(ethernet::MPLS, payload),
+        _ => return None,
+    })
+}
+
+/// A network service header: its id is that of the path (RFC 8300).
+pub(super) fn service<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
+    let path = u32_at(data, 4).map(|word| word >> 8);
+    enter("nsh", path, layers);
+    let [_, words, _, next, ..] = *data else { return Err(cut("nsh")) };
+    let payload = behind("nsh", data, usize::from(words & 0x3f) * 4)?;
+    Ok(next_protocol(next, payload))
+}
+
+/// Cisco's metadata: six bytes in front of the EtherType.
+pub(super) fn metadata<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
+    layers.names.push("cmd");
+    let number = u16_at(data, METADATA).ok_or_else(|| cut("cmd"))?;
+    ethernet::type_or_length(number, behind("cmd", data, METADATA + 2)?)
 }
 
 /// The payload can only be read where it is signed and not encrypted.

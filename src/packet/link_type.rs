@@ -44,6 +44,8 @@ impl LinkType {
     pub const IEEE802_11_AVS: Self = Self(163);
     /// PPP of Linux's pppd: the address byte tells the direction.
     pub const PPP_PPPD: Self = Self(166);
+    /// Any other link type behind a header of its own.
+    pub const PPI: Self = Self(192);
     /// PPP behind a byte with the direction.
     pub const PPP_WITH_DIR: Self = Self(204);
     /// Cisco HDLC behind a byte with the direction.

@@ -36,10 +36,10 @@ const IPV6_HEADER: u32 = 40;
 
 pub(super) fn vxlan<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<'a>> {
     let (header, frame) = data.split_first_chunk::<HEADER>()?;
-    let plausible = header[0] & (HAS_NETWORK | VXLAN_UNUSED) == HAS_NETWORK
-        && header[7] == 0
-        && frame.len() >= ETHERNET;
-    plausible.then(|| {
+    let by_the_book = header[0] & VXLAN_UNUSED == 0 && header[7] == 0 && frame.len() >= ETHERNET;
+    // Some senders set all flags; then the frame has to look like one.
+    let plausible = by_the_book || tags::has_ether_type(frame, 0);
+    (header[0] & HAS_NETWORK != 0 && plausible).then(|| {
         enter("vxlan", Some(network(header)), layers);
         Ok(Some(Next::Ethernet(frame)))
     })
@@ -48,18 +48,14 @@ pub(super) fn vxlan<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<'a>>
 /// What the extension carries is told by a number of its own.
 pub(super) fn vxlan_gpe<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<'a>> {
     let (header, payload) = data.split_first_chunk::<HEADER>()?;
-    if header[0] & (HAS_NETWORK | HAS_PROTOCOL) != HAS_NETWORK | HAS_PROTOCOL || header[7] != 0 {
+    // Some senders forget the flag; then the packet has to look like one.
+    let plausible = header[0] & HAS_PROTOCOL != 0 || internet::is_plausible(payload);
+    if header[0] & HAS_NETWORK == 0 || header[7] != 0 || !plausible {
         return None;
     }
-    let next = match header[3] {
-        1 | 2 => Some(Next::Ip(payload)),
-        3 => Some(Next::Ethernet(payload)),
-        4 => None,
-        5 => Some(Next::EtherType(0x8847, payload)),
-        _ => return None,
-    };
+    let next = tags::next_protocol(header[3], payload)?;
     enter("vxlan-gpe", Some(network(header)), layers);
-    Some(Ok(next))
+    Some(Ok(Some(next)))
 }
 
 /// The three bytes in front of the last.
@@ -91,10 +87,11 @@ pub(super) fn gtp<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<'a>> {
         return None;
     }
     let endpoint = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
-    enter("gtp", Some(endpoint), layers);
     if header[1] != GTP_PACKET {
+        layers.names.push("gtp");
         return Some(Ok(None));
     }
+    enter("gtp", Some(endpoint), layers);
     let payload = behind_gtp_header(header[0], data).unwrap_or_default();
     // Users may also send Ethernet or nothing that has a name: only IP says so itself.
     let is_ip = payload.first().is_some_and(|byte| matches!(byte >> 4, 4 | 6));

@@ -12,6 +12,8 @@ use pcap_archiver::store::fields::FieldId;
 /// A decoded packet.
 pub struct Ours {
     record: PacketRecord,
+    /// The stored fields, made once for all columns.
+    stored: Vec<(FieldId, String)>,
 }
 
 impl Ours {
@@ -22,9 +24,8 @@ impl Ours {
     /// The stored values of a field, as text.
     pub fn stored(&self, field: &str) -> Vec<String> {
         let id = FieldId::named(field).unwrap_or_else(|| panic!("{field} is no stored field"));
-        let document = Document::of(&self.record);
-        let values = document.values().iter().filter(|(field, _)| *field == id);
-        values.map(|(_, value)| value.to_string()).collect()
+        let values = self.stored.iter().filter(|(field, _)| *field == id);
+        values.map(|(_, value)| value.clone()).collect()
     }
 }
 
@@ -41,9 +42,11 @@ pub fn read(path: &Path) -> Option<Vec<Ours>> {
         let mut layers = decode(&packet);
         fragments.apply(&mut layers);
         let origin = Origin { capture, frame, source: source.clone() };
-        packets.push(Ours {
-            record: PacketRecord { stored: StoredPacket::new(packet, origin), layers },
-        });
+        let record = PacketRecord { stored: StoredPacket::new(packet, origin), layers };
+        let document = Document::of(&record);
+        let stored = document.values().iter().map(|(field, value)| (*field, value.to_string()));
+        let stored = stored.collect();
+        packets.push(Ours { record, stored });
     }
     Some(packets)
 }
