@@ -55,6 +55,8 @@ fn transport(f: &mut fmt::Formatter<'_>, transport: Transport) -> fmt::Result {
         }
         Transport::Udp { .. } => f.write_str(" udp"),
         Transport::Sctp { .. } => f.write_str(" sctp"),
+        Transport::Dccp { .. } => f.write_str(" dccp"),
+        Transport::UdpLite { .. } => f.write_str(" udplite"),
         Transport::Icmp(icmp) => write!(f, " icmp {}/{}", icmp.message_type, icmp.code),
         Transport::Icmpv6(icmp) => write!(f, " icmp6 {}/{}", icmp.message_type, icmp.code),
     }

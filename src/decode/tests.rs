@@ -84,11 +84,11 @@ fn a_message_behind_an_extension_header_is_found() {
 #[test]
 fn only_the_first_fragment_has_ports() {
     let first = layers(LinkType::IPV4, &ipv4(17, 0x2000, &UDP));
-    let fragment = Fragment { offset: 0, more: true, next_header: 17 };
+    let fragment = Fragment { offset: 0, more: true, next_header: 17, identification: 1 };
     assert_eq!(first.innermost().unwrap().fragment, Some(fragment));
     assert!(first.innermost().unwrap().transport.is_some());
     let later = layers(LinkType::IPV4, &ipv4(17, 0x0002, &UDP));
-    let fragment = Fragment { offset: 16, more: false, next_header: 17 };
+    let fragment = Fragment { offset: 16, more: false, next_header: 17, identification: 1 };
     assert_eq!(later.innermost().unwrap().fragment, Some(fragment));
     assert_eq!(later.innermost().unwrap().transport, None);
     assert_eq!(later.names, ["ipv4", "fragment"]);

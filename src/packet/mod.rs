@@ -4,6 +4,7 @@
 //! original length, interface.
 
 mod application;
+mod community_id;
 mod interface;
 mod layers;
 mod link_type;
@@ -19,8 +20,11 @@ pub use application::{
     Application, Certificate, Dhcp, Dns, DnsQuestion, DnsRecord, Exchange, Http, Message, Quic,
     Tls, TlsClient, TlsServer, User,
 };
+pub use community_id::CommunityId;
 pub use interface::Interface;
-pub use layers::{Fragment, Icmp, Layers, NetworkKind, NetworkLayer, Stop, TcpFlags, Transport};
+pub use layers::{
+    Fragment, Icmp, Layers, NetworkKind, NetworkLayer, Stop, TcpFlags, Transport, Tunnel, TunnelId,
+};
 pub use link_type::LinkType;
 pub use mac::{MacAddress, ParseMacError};
 pub use packet_id::{Fingerprint, PacketId};

@@ -52,6 +52,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("humantime", &["cli"]),
     ("walkdir", &["ingest"]),
     ("blake3", &["packet"]),
+    ("sha1", &["packet"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -11,6 +11,7 @@ mod large;
 mod layering;
 mod output;
 mod readme;
+mod tunnels;
 mod watch;
 mod words;
 

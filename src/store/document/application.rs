@@ -12,8 +12,19 @@ use crate::store::fields::FieldId;
 /// (RFC 5280, section 4.1.2.5). 9999-12-30T22:00:00Z.
 const LATEST: Timestamp = Timestamp::from_parts(253_402_207_200, 0);
 
-/// Addresses that the application names, beside those of the packet's headers.
-pub(super) fn addresses(application: &Application) -> Vec<IpAddr> {
+/// Every address in the packet, each once: those of its headers, and those that the application
+/// names.
+pub(super) fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
+    let mut addresses = layers.addresses();
+    if let Some(application) = &layers.details {
+        addresses.extend(self::addresses(application));
+        addresses.sort_unstable();
+        addresses.dedup();
+    }
+    addresses
+}
+
+fn addresses(application: &Application) -> Vec<IpAddr> {
     match &application.message {
         Message::Dns(dns) => {
             let records = dns.answers.iter().chain(&dns.mentioned);

@@ -8,6 +8,7 @@ mod columns;
 mod differences;
 pub mod frames;
 mod ours;
+mod payloads;
 mod report;
 mod tshark;
 
@@ -27,7 +28,6 @@ const SHOWN: usize = 20;
 pub struct Pair<'a> {
     /// File name of the capture.
     pub capture: &'a str,
-    pub frame: usize,
     pub ours: &'a Ours,
     pub theirs: &'a Theirs<'a>,
 }
@@ -47,7 +47,7 @@ fn compare(path: &Path, tally: &mut Tally) -> usize {
     let theirs = tshark.rows();
     tally.packets(&name, ours.len(), theirs.len());
     for (frame, (ours, theirs)) in (1..).zip(ours.iter().zip(&theirs)) {
-        let pair = Pair { capture: &name, frame, ours, theirs };
+        let pair = Pair { capture: &name, ours, theirs };
         for (column, count) in COLUMNS.iter().zip(&mut tally.columns) {
             let (our_values, their_values) = ((column.ours)(ours), (column.theirs)(theirs));
             if our_values.is_empty() && their_values.is_empty() {
@@ -121,6 +121,9 @@ fn write_report() {
         compare(&capture, &mut tally);
     }
     assert_explained(&tally);
+    for (difference, counts) in DIFFERENCES.iter().zip(&tally.reasons) {
+        assert!(!counts.is_empty(), "occurs nowhere: {}", difference.reason);
+    }
     std::fs::write(report::path(), report::write(&tally)).unwrap();
 }
 

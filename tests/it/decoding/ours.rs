@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pcap_archiver::capture::CaptureReader;
-use pcap_archiver::decode::decode;
+use pcap_archiver::decode::{Fragments, decode};
 use pcap_archiver::packet::{Fingerprint, Layers, Origin, PacketRecord, Source, StoredPacket};
 use pcap_archiver::store::document::Document;
 use pcap_archiver::store::fields::FieldId;
@@ -12,6 +12,8 @@ use pcap_archiver::store::fields::FieldId;
 /// A decoded packet.
 pub struct Ours {
     record: PacketRecord,
+    /// The stored fields, made once for all columns.
+    stored: Vec<(FieldId, String)>,
 }
 
 impl Ours {
@@ -22,9 +24,8 @@ impl Ours {
     /// The stored values of a field, as text.
     pub fn stored(&self, field: &str) -> Vec<String> {
         let id = FieldId::named(field).unwrap_or_else(|| panic!("{field} is no stored field"));
-        let document = Document::of(&self.record);
-        let values = document.values().iter().filter(|(field, _)| *field == id);
-        values.map(|(_, value)| value.to_string()).collect()
+        let values = self.stored.iter().filter(|(field, _)| *field == id);
+        values.map(|(_, value)| value.clone()).collect()
     }
 }
 
@@ -34,14 +35,18 @@ pub fn read(path: &Path) -> Option<Vec<Ours>> {
     let source = Source { file_name: String::new(), file_path: String::new(), sensor: None };
     let source = Arc::new(source);
     let mut capture = None;
+    let mut fragments = Fragments::default();
     let mut packets = Vec::new();
     while let Some((frame, packet)) = reader.next_packet().unwrap() {
         let capture = *capture.get_or_insert_with(|| Fingerprint::of(&packet));
-        let layers = decode(&packet);
+        let mut layers = decode(&packet);
+        fragments.apply(&mut layers);
         let origin = Origin { capture, frame, source: source.clone() };
-        packets.push(Ours {
-            record: PacketRecord { stored: StoredPacket::new(packet, origin), layers },
-        });
+        let record = PacketRecord { stored: StoredPacket::new(packet, origin), layers };
+        let document = Document::of(&record);
+        let stored = document.values().iter().map(|(field, value)| (*field, value.to_string()));
+        let stored = stored.collect();
+        packets.push(Ours { record, stored });
     }
     Some(packets)
 }
