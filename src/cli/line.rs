@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::cli::summary::Summary;
 use crate::packet::{NetworkKind, NetworkLayer, PacketRecord, TcpFlags, Transport};
 
-/// Shows a packet: time, source > destination, what it is and says, length on the wire.
+/// Shows a packet: time, source > destination, what it is, length on the wire, what it says.
 pub(super) struct Line<'a>(pub(super) &'a PacketRecord);
 
 impl fmt::Display for Line<'_> {
@@ -20,10 +20,11 @@ impl fmt::Display for Line<'_> {
         if let Some(application) = record.layers.application {
             write!(f, " {application}")?;
         }
-        if let Some(details) = &record.layers.details {
-            write!(f, "{}", Summary(details))?;
+        write!(f, " {}", record.stored.packet.original_length)?;
+        match &record.layers.details {
+            Some(details) => write!(f, "{}", Summary(details)),
+            None => Ok(()),
         }
-        write!(f, " {}", record.stored.packet.original_length)
     }
 }
 

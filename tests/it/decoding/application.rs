@@ -172,8 +172,10 @@ const TLS_NAMES: &[&str] =
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
         columns: NAMES,
-        applies: |pair| pair.theirs.has("sctp") || pair.theirs.has("ipcomp"),
-        reason: "HTTP over SCTP and compressed packets are not looked into",
+        applies: |pair| {
+            ["sctp", "ipcomp", "capwap.data"].iter().any(|name| pair.theirs.has(name))
+        },
+        reason: "HTTP over SCTP, compressed packets and CAPWAP are not looked into",
     },
     Difference {
         columns: TLS_NAMES,
