@@ -33,6 +33,10 @@ const INNER: &[(&str, &str)] = &[
     ("rarp.pcap", INSIDE[0]),
     ("link-127-radiotap.pcap", INSIDE[0]),
     ("link-105-wlan.pcap", INSIDE[0]),
+    ("link-166-pppd.pcap", INSIDE[0]),
+    ("link-205-chdlc-with-direction.pcap", INSIDE[0]),
+    ("link-206-frame-relay-with-direction.pcap", INSIDE[0]),
+    ("link-219-mpls.pcap", INSIDE[0]),
 ];
 
 fn capture(name: &str) -> Vec<u8> {

@@ -203,6 +203,10 @@ pub const COUNTS: &[(&str, &str)] = &[
     ("brcm-tag-stp", "tshark 4.0 does not know the link type"),
     ("dsa-high-vid", "tshark 4.0 does not know the link type"),
     ("sidx.pcap", "tshark 4.0 does not know the link type"),
+    ("link-166-pppd", "tshark 4.0 does not know the link type"),
+    ("link-205-chdlc-with-direction", "tshark 4.0 does not know the link type"),
+    ("link-206-frame-relay-with-direction", "tshark 4.0 does not know the link type"),
+    ("link-219-mpls", "tshark 4.0 does not know the link type"),
     ("bug-6875-01-fuzz", "the second record says 16 MB, which tshark cuts and then calls damaged"),
     ("timestamps_issue", "tshark 4.0 ends at a Bluetooth packet without its pseudo-header"),
 ];
