@@ -37,6 +37,11 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("liblzma", &["capture"]),
     ("bzip2", &["capture"]),
     ("etherparse", &["decode"]),
+    ("domain", &["decode/application"]),
+    ("tls_parser", &["decode/application/tls"]),
+    ("x509_parser", &["decode/application/tls"]),
+    ("md5", &["decode/application/tls"]),
+    ("ring", &["decode/application"]),
     ("tantivy", &["store/embedded"]),
     ("postcard", &["store/embedded"]),
     ("fs4", &["store/embedded"]),
@@ -51,6 +56,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("notify", &["ingest/discover"]),
     ("libc", &["ingest/lease.rs"]),
     ("blake3", &["packet"]),
+    ("sha1", &["packet"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

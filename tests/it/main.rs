@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
 
 mod again;
+mod decoding;
 mod errors;
 mod everything;
 mod large;
@@ -12,6 +13,7 @@ mod output;
 mod prune;
 mod readme;
 mod service;
+mod tunnels;
 mod watch;
 mod words;
 
