@@ -172,9 +172,7 @@ const TLS_NAMES: &[&str] =
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
         columns: NAMES,
-        applies: |pair| {
-            ["sctp", "ipcomp", "capwap.data"].iter().any(|name| pair.theirs.has(name))
-        },
+        applies: |pair| ["sctp", "ipcomp", "capwap.data"].iter().any(|name| pair.theirs.has(name)),
         reason: "HTTP over SCTP, compressed packets and CAPWAP are not looked into",
     },
     Difference {
