@@ -123,7 +123,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::packet::{CapturedPacket, Fingerprint, LinkType, Source, Timestamp};
+    use crate::ingest::open_capture_for_tests;
+    use crate::packet::{CapturedPacket, LinkType, Timestamp};
 
     /// A fragment of a datagram from port 5 to port 6, at this place in units of 8 bytes.
     fn fragment(number: u64, place: u8) -> Step<PacketRecord> {
@@ -136,13 +137,7 @@ mod tests {
             data: Bytes::from(data),
             extras: None,
         };
-        let source = Source { file_name: "f".into(), file_path: "f".into(), sensor: None };
-        let capture = Arc::new(OpenCapture {
-            number,
-            path: "f".to_owned(),
-            capture: Fingerprint([0; 16]),
-            source: Arc::new(source),
-        });
+        let capture = Arc::new(OpenCapture { reading: number, ..open_capture_for_tests() });
         let packets = vec![Numbered { frame: 1, packet }];
         decode_packets(capture, packets, Share::default())
     }
