@@ -10,6 +10,7 @@ mod large;
 mod layering;
 mod output;
 mod readme;
+mod rotation;
 mod watch;
 mod words;
 
