@@ -5,11 +5,13 @@
 #![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
 
 mod errors;
+mod faults;
 mod outage;
 mod pages;
 mod program;
 #[path = "../support/mod.rs"]
 mod sandbox;
+mod server;
 mod setup;
 mod support;
 mod writing;
