@@ -9,6 +9,7 @@ mod everything;
 mod large;
 mod layering;
 mod output;
+mod power_cut;
 mod readme;
 mod rotation;
 mod watch;

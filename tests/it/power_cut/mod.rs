@@ -1,0 +1,226 @@
+//! The power is cut at every sync of a run, and what was not made safe is gone.
+//!
+//! A killed process leaves what it has written in the system's memory; a power cut does not. So a
+//! run is recorded (strace), and for each moment before and after a sync the folder is made anew
+//! as a disk may have it then. From there the next run must complete: every packet is in the store
+//! once, and what had been deleted was in the store already, with a receipt.
+
+mod disk;
+mod trace;
+
+use std::collections::HashSet;
+use std::env;
+use std::fs;
+use std::io::{self, Write as _};
+use std::ops::Range;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::records::{Record, difference, records};
+use crate::support::{Pcap, Run, Sandbox, wait_until};
+use disk::{SURVIVORS, Survivors, Tree};
+use trace::{CALLS, Event, Replay};
+
+/// Set it to anything to try every moment; else as many as fit into the time.
+const EVERYTHING: &str = "PCAP_ARCHIVER_POWER_CUT_EVERYTHING";
+/// For each of the scenes.
+const TIME: Duration = Duration::from_secs(20);
+
+/// Deletes what is stored.
+const INGEST: [&str; 5] = ["ingest", "captures", "--state-dir", "state", "--purge"];
+
+/// A small capture; each number gives other packets.
+fn capture(number: u32) -> Vec<u8> {
+    let mut pcap = Pcap::new(101);
+    for packet in 0..20 + number {
+        let data = [&[0x45; 40][..], &number.to_be_bytes(), &packet.to_be_bytes()].concat();
+        pcap = pcap.packet(1_700_000_000 + number, packet, &data);
+    }
+    pcap.bytes()
+}
+
+fn name(number: u32) -> String {
+    format!("captures/{number}.pcap")
+}
+
+/// What is in the folder after a power cut, and how it came to be.
+struct Moment {
+    tree: Tree,
+    /// The captures that have been there.
+    captures: Vec<u32>,
+    syncs: usize,
+    event: Event,
+    survivors: Survivors,
+}
+
+#[test]
+fn a_first_run_survives_a_power_cut_at_every_sync() {
+    let sandbox = Sandbox::embedded();
+    for number in 0..3 {
+        sandbox.file(&name(number), &capture(number));
+    }
+    let moments = record(&sandbox, &INGEST, 0..3, 0..0, |_| {});
+    assert_survives(&moments);
+}
+
+#[test]
+fn a_run_on_a_full_store_survives_a_power_cut_at_every_sync() {
+    let sandbox = Sandbox::embedded();
+    for number in 0..12 {
+        sandbox.file(&name(number), &capture(number));
+        sandbox.ok(&INGEST);
+    }
+    for number in 12..14 {
+        sandbox.file(&name(number), &capture(number));
+    }
+    let moments = record(&sandbox, &INGEST, 0..14, 0..0, |_| {});
+    assert_survives(&moments);
+}
+
+/// Files come while the ingest runs, and segments are merged meanwhile.
+#[test]
+fn a_run_that_stays_survives_a_power_cut_at_every_sync() {
+    let sandbox = Sandbox::embedded();
+    fs::create_dir(sandbox.path("captures")).unwrap();
+    let watch = [&INGEST[..], &["--watch", "--settle", "100ms", "--poll", "50ms"]].concat();
+    let moments = record(&sandbox, &watch, 0..0, 0..4, |thread| {
+        for number in 0..4 {
+            let path = sandbox.file(&name(number), &capture(number));
+            wait_until("the capture is stored and deleted", || !path.exists());
+        }
+        assert!(Command::new("kill").args(["-TERM", thread]).status().unwrap().success());
+    });
+    assert_survives(&moments);
+}
+
+/// Runs under strace; `meanwhile` gets the process's id. Returns every different folder that a
+/// power cut may leave. The captures `there` were there from the beginning.
+fn record(
+    sandbox: &Sandbox,
+    arguments: &[&str],
+    there: Range<u32>,
+    arriving: Range<u32>,
+    meanwhile: impl FnOnce(&str),
+) -> Vec<Moment> {
+    // Not in the folder that is recorded.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let log = elsewhere.path().join("trace");
+    let root = sandbox.path("").canonicalize().unwrap();
+    let arrivals = arriving.clone().map(|number| (name(number), capture(number)));
+    let mut replay = Replay::new(&root, arrivals.collect());
+    let plain = sandbox.command(arguments);
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-y", "-xx", "-s", "100000000", "-e", &format!("trace={CALLS}"), "-o"]);
+    strace.arg(&log).arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    strace.current_dir(plain.get_current_dir().unwrap());
+    strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = strace.spawn().expect("strace is needed for this test");
+    let mut thread = String::new();
+    wait_until("the trace begins", || {
+        let text = fs::read(&log).unwrap_or_default();
+        let first = text.split(|byte| *byte == b' ').next().unwrap();
+        thread = String::from_utf8(first.to_vec()).unwrap();
+        text.len() > first.len()
+    });
+    meanwhile(&thread);
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(0), "strace must be allowed to trace: {run}");
+
+    let (mut moments, mut seen, mut syncs) = (Vec::new(), HashSet::new(), 0);
+    let mut captures: Vec<u32> = there.collect();
+    for line in fs::read_to_string(&log).unwrap().lines() {
+        replay.line(line, |event, disk| {
+            syncs += usize::from(event == Event::AfterSync);
+            for survivors in SURVIVORS {
+                let tree = disk.after_power_cut(survivors);
+                if seen.insert(tree.clone()) {
+                    let captures = captures.clone();
+                    moments.push(Moment { tree, captures, syncs, event, survivors });
+                }
+            }
+        });
+        let arrived = arriving.clone().filter(|number| !replay.awaits(&name(*number)));
+        captures.extend(arrived.filter(|number| !captures.contains(number)).collect::<Vec<_>>());
+    }
+    let left = Survivors::Names;
+    let tree = replay.disk().after_power_cut(left);
+    moments.push(Moment { tree, captures, syncs, event: Event::AfterSync, survivors: left });
+    assert!(syncs > 20, "the run makes sure of what it writes");
+    moments
+}
+
+/// Of all moments as many as there is time for, spread over the run.
+fn assert_survives(moments: &[Moment]) {
+    let began = Instant::now();
+    let everything = env::var_os(EVERYTHING).is_some();
+    // Odd steps, so that the kinds of survivors take turns.
+    let step = (moments.len() / 7) | 1;
+    let mut tried = 0;
+    for first in 0..step {
+        for moment in moments.iter().skip(first).step_by(step) {
+            if everything || tried == 0 || began.elapsed() < TIME {
+                assert_survived(moment);
+                tried += 1;
+            }
+        }
+    }
+    // Past the test program, which shows what tests print only when they fail.
+    writeln!(io::stderr(), "power cuts: {tried} of {} tried", moments.len()).unwrap();
+}
+
+fn assert_survived(moment: &Moment) {
+    let Moment { tree, captures, syncs, event, survivors } = moment;
+    let sandbox = Sandbox::embedded();
+    disk::write(tree, &sandbox.path(""));
+    let told = format!("{event:?} {syncs}, left {survivors:?}: {:?}", sizes(tree));
+
+    let gone = captures.iter().filter(|number| !sandbox.path(&name(**number)).exists());
+    let gone: Vec<u32> = gone.copied().collect();
+    let stored = if gone.is_empty() { Vec::new() } else { fetch_all(&sandbox, &told) };
+    for number in &gone {
+        let missing = difference(&records(&capture(*number)), &stored).lost;
+        assert!(missing.is_empty(), "{} is deleted, not all is stored: {told}", name(*number));
+        assert_receipt(&sandbox, *number, &told);
+    }
+
+    fs::create_dir_all(sandbox.path("captures")).unwrap();
+    let run = sandbox.run(&INGEST);
+    assert_eq!(run.code, Some(0), "{told}: {run}");
+    let expected: Vec<Record> =
+        captures.iter().flat_map(|number| records(&capture(*number))).collect();
+    let difference = difference(&expected, &fetch_all(&sandbox, &told));
+    assert!(difference.is_none(), "{difference}: {told}");
+    for number in captures {
+        assert!(!sandbox.path(&name(*number)).exists(), "{number} is deleted: {told}: {run}");
+        assert_receipt(&sandbox, *number, &told);
+    }
+}
+
+fn fetch_all(sandbox: &Sandbox, told: &str) -> Vec<Record> {
+    let run = sandbox.run(&["fetch", "--format", "pcap", "-w", "-"]);
+    assert_eq!(run.code, Some(0), "{told}: {run}");
+    records(&run.stdout)
+}
+
+fn assert_receipt(sandbox: &Sandbox, number: u32, told: &str) {
+    let receipts = fs::read_to_string(sandbox.path("state/receipts.jsonl")).unwrap_or_default();
+    let is_for = |line: &str| {
+        let Ok(receipt) = serde_json::from_str::<serde_json::Value>(line) else { return false };
+        let path = receipt["path"].as_str().unwrap_or_default();
+        receipt["action"] == "deleted" && Path::new(path).ends_with(format!("{number}.pcap"))
+    };
+    let found = receipts.lines().any(is_for);
+    assert!(found, "{} has no receipt: {told}\n{receipts}", name(number));
+}
+
+/// Names and lengths, for messages.
+fn sizes(tree: &Tree) -> Vec<(&str, Option<usize>)> {
+    tree.iter().map(|(path, content)| (path.as_str(), content.as_ref().map(Vec::len))).collect()
+}
