@@ -3,7 +3,7 @@
 //! A killed process leaves what it has written in the system's memory; a power cut does not. So a
 //! run is recorded (strace), and for each moment before and after a sync the folder is made anew
 //! as a disk may have it then. From there the next run must complete: every packet is in the store
-//! once, and what had been deleted was in the store already, with a receipt.
+//! once; what was deleted was in the store already, with a receipt, and what was reported was, too.
 
 mod disk;
 mod trace;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::support::records::{Record, difference, records};
 use crate::support::{Pcap, Run, Sandbox, wait_until};
 use disk::{SURVIVORS, Survivors, Tree};
-use trace::{CALLS, Event, Replay};
+use trace::{CALLS, Event, Replay, printed};
 
 /// Set it to anything to try every moment; else as many as fit into the time.
 const EVERYTHING: &str = "PCAP_ARCHIVER_POWER_CUT_EVERYTHING";
@@ -49,6 +49,8 @@ struct Moment {
     tree: Tree,
     /// The captures that have been there.
     captures: Vec<u32>,
+    /// Those that the program has reported as stored.
+    reported: Vec<u32>,
     syncs: usize,
     event: Event,
     survivors: Survivors,
@@ -134,25 +136,33 @@ fn record(
     assert_eq!(run.code, Some(0), "strace must be allowed to trace: {run}");
 
     let (mut moments, mut seen, mut syncs) = (Vec::new(), HashSet::new(), 0);
-    let mut captures: Vec<u32> = there.collect();
+    let (mut captures, mut reported): (Vec<u32>, _) = (there.collect(), Vec::new());
     for line in fs::read_to_string(&log).unwrap().lines() {
         replay.line(line, |event, disk| {
             syncs += usize::from(event == Event::AfterSync);
             for survivors in SURVIVORS {
                 let tree = disk.after_power_cut(survivors);
-                if seen.insert(tree.clone()) {
-                    let captures = captures.clone();
-                    moments.push(Moment { tree, captures, syncs, event, survivors });
+                if seen.insert((tree.clone(), reported.clone())) {
+                    let (captures, reported) = (captures.clone(), reported.clone());
+                    let moment = Moment { tree, captures, reported, syncs, event, survivors };
+                    moments.push(moment);
                 }
             }
         });
+        let text = printed(line).unwrap_or_default();
+        let is_reported = |number: &u32| text.contains(&format!("{}: ", name(*number)));
+        reported.extend(captures.iter().filter(|number| is_reported(number)));
         let arrived = arriving.clone().filter(|number| !replay.awaits(&name(*number)));
         captures.extend(arrived.filter(|number| !captures.contains(number)).collect::<Vec<_>>());
     }
-    let left = Survivors::Names;
-    let tree = replay.disk().after_power_cut(left);
-    moments.push(Moment { tree, captures, syncs, event: Event::AfterSync, survivors: left });
-    assert!(syncs > 20, "the run makes sure of what it writes");
+    for survivors in SURVIVORS {
+        let tree = replay.disk().after_power_cut(survivors);
+        let (captures, reported) = (captures.clone(), reported.clone());
+        let event = Event::AfterSync;
+        moments.push(Moment { tree, captures, reported, syncs, event, survivors });
+    }
+    assert!(!reported.is_empty(), "the run reports what it has stored");
+    assert!(syncs > 10, "the run makes sure of what it writes");
     moments
 }
 
@@ -176,17 +186,20 @@ fn assert_survives(moments: &[Moment]) {
 }
 
 fn assert_survived(moment: &Moment) {
-    let Moment { tree, captures, syncs, event, survivors } = moment;
+    let Moment { tree, captures, reported, syncs, event, survivors } = moment;
     let sandbox = Sandbox::embedded();
     disk::write(tree, &sandbox.path(""));
     let told = format!("{event:?} {syncs}, left {survivors:?}: {:?}", sizes(tree));
 
     let gone = captures.iter().filter(|number| !sandbox.path(&name(**number)).exists());
     let gone: Vec<u32> = gone.copied().collect();
-    let stored = if gone.is_empty() { Vec::new() } else { fetch_all(&sandbox, &told) };
-    for number in &gone {
+    let safe: Vec<u32> = gone.iter().chain(reported).copied().collect();
+    let stored = if safe.is_empty() { Vec::new() } else { fetch_all(&sandbox, &told) };
+    for number in &safe {
         let missing = difference(&records(&capture(*number)), &stored).lost;
-        assert!(missing.is_empty(), "{} is deleted, not all is stored: {told}", name(*number));
+        assert!(missing.is_empty(), "{} must be stored: {told}", name(*number));
+    }
+    for number in &gone {
         assert_receipt(&sandbox, *number, &told);
     }
 

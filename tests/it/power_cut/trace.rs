@@ -252,6 +252,12 @@ impl Replay {
     }
 }
 
+/// What a line of a trace writes to standard output.
+pub fn printed(line: &str) -> Option<String> {
+    let (_, arguments) = line.split_once(" write(1<")?;
+    Some(String::from_utf8_lossy(&strings(arguments).concat()).into_owned())
+}
+
 /// `name(arguments) = returned`.
 struct Call<'a> {
     name: &'a str,
