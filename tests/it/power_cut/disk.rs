@@ -22,10 +22,23 @@ pub enum Survivors {
     Names,
     /// Removals, and nothing else.
     Removals,
+    /// All names, and half of what was added to each file.
+    Halves,
+    /// All names and lengths; what was added to a file reads as zeros.
+    Zeros,
+    /// All of them, as when only the program was killed.
+    All,
 }
 
-pub const SURVIVORS: [Survivors; 4] =
-    [Survivors::Synced, Survivors::Journal, Survivors::Names, Survivors::Removals];
+pub const SURVIVORS: [Survivors; 7] = [
+    Survivors::Synced,
+    Survivors::Journal,
+    Survivors::Names,
+    Survivors::Removals,
+    Survivors::Halves,
+    Survivors::Zeros,
+    Survivors::All,
+];
 
 #[derive(Debug, Clone)]
 enum Node {
@@ -211,8 +224,8 @@ impl Disk {
         tree: &mut Tree,
     ) {
         let (live, synced, journal) = match &self.nodes[number] {
-            Node::File { synced, .. } => {
-                tree.insert(path.to_owned(), Some(synced.clone()));
+            Node::File { live, synced } => {
+                tree.insert(path.to_owned(), Some(content(live, synced, survivors)));
                 return;
             }
             Node::Folder { live, synced, journal } => (live, synced, journal),
@@ -223,7 +236,7 @@ impl Disk {
         let names = match survivors {
             Survivors::Synced | Survivors::Removals => synced,
             Survivors::Journal => journal,
-            Survivors::Names => live,
+            Survivors::Names | Survivors::Halves | Survivors::Zeros | Survivors::All => live,
         };
         for (name, number) in names {
             let removed = !alive.contains(number) && !live.contains_key(name);
@@ -233,6 +246,16 @@ impl Disk {
             let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
             self.collect(*number, &path, survivors, alive, tree);
         }
+    }
+}
+
+/// What is left of a file.
+fn content(live: &[u8], synced: &[u8], survivors: Survivors) -> Vec<u8> {
+    match (survivors, live.strip_prefix(synced)) {
+        (Survivors::All, _) => live.to_vec(),
+        (Survivors::Halves, Some(added)) => [synced, &added[..added.len() / 2]].concat(),
+        (Survivors::Zeros, Some(added)) => [synced, &vec![0; added.len()]].concat(),
+        _ => synced.to_vec(),
     }
 }
 
