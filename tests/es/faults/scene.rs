@@ -125,7 +125,7 @@ impl Scene {
     }
 
     fn rename(&mut self, random: &mut StdRng) {
-        let names = self.names();
+        let names = self.visible();
         let Some(from) = names.choose(random) else { return };
         // Deleted meanwhile: then there is nothing to rename.
         fs::rename(from, with_ending(from, ".1")).unwrap_or_default();
@@ -133,7 +133,7 @@ impl Scene {
 
     /// As gzip does it, but so slowly that the file stands still half-written.
     fn compress(&mut self, random: &mut StdRng) {
-        let mut names = self.names();
+        let mut names = self.visible();
         names.retain(|path| path.extension().is_none_or(|extension| extension != "gz"));
         // tcpdump still writes the last one.
         names.sort();
@@ -158,6 +158,13 @@ impl Scene {
     fn names(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.kept.folder()).unwrap();
         entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
+    }
+
+    /// What a user would rename or compress.
+    fn visible(&self) -> Vec<PathBuf> {
+        let mut names = self.names();
+        names.retain(|path| !path.file_name().unwrap().as_encoded_bytes().starts_with(b"."));
+        names
     }
 
     fn pause(&mut self, time: Duration) {

@@ -262,14 +262,3 @@ fn content(live: &[u8], synced: &[u8], survivors: Survivors) -> Vec<u8> {
 fn folder(names: Names) -> Node {
     Node::Folder { live: names.clone(), synced: names.clone(), journal: names }
 }
-
-/// Writes a tree into an empty folder.
-pub fn write(tree: &Tree, folder: &Path) {
-    for (path, content) in tree {
-        let path = folder.join(path);
-        match content {
-            Some(content) => fs::write(path, content).unwrap(),
-            None => fs::create_dir(path).unwrap(),
-        }
-    }
-}

@@ -230,7 +230,8 @@ impl Replay {
 
     /// Each path among the arguments, if it is below the folder.
     fn paths(&self, call: &Call) -> Vec<Option<String>> {
-        let mut folder = String::new();
+        // The program runs in the folder, and does not leave it.
+        let mut folder = self.root.trim_end_matches('/').to_owned();
         let mut paths = Vec::new();
         for argument in call.arguments.split(", ") {
             if let Some(string) = strings(argument).first() {
