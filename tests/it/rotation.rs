@@ -40,7 +40,7 @@ impl Scene {
         let elsewhere = sandbox.path("reference");
         fs::create_dir(&elsewhere).unwrap();
         let reference = Capturing::tcpdump(&elsewhere, &["-w", "all.pcap"], &traffic);
-        let watch = ["ingest", "--watch", "captures", "--settle", "1s"];
+        let watch = ["ingest", "--watch", "captures", "--state-dir", "state", "--settle", "1s"];
         let command = sandbox.recipe(&watch);
         let service = Service::start(sandbox.path("ingest.log"), command);
         Self { sandbox, folder, traffic, reference, service }
