@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, UsageError, output, progress};
+use crate::folders;
 use crate::ingest::{
     self, FileOutcome, FileReport, IngestOptions, Input, Observer, Progress, PurgeOptions, Totals,
     Watch,
@@ -225,7 +226,7 @@ impl PurgeArgs {
             return Ok(None);
         }
         if let (Some(folder), false) = (&self.purge_to, self.dry_run) {
-            std::fs::create_dir_all(folder)
+            folders::create(folder)
                 .with_context(|| format!("use --purge-to {}", folder.display()))?;
         }
         let reader = match &self.read_key_file {
