@@ -12,6 +12,7 @@ mod program;
 #[path = "../support/mod.rs"]
 mod sandbox;
 mod server;
+mod service;
 mod setup;
 mod support;
 mod writing;

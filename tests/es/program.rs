@@ -45,6 +45,11 @@ impl Program {
         program
     }
 
+    /// Prefix of its indices.
+    pub fn index(&self) -> &str {
+        &self.index
+    }
+
     /// Runs as the administrator.
     pub fn admin(&self, arguments: &[&str]) -> Run {
         let admin = fs::read_to_string(self.sandbox.path("admin")).unwrap();

@@ -12,6 +12,7 @@ mod output;
 mod power_cut;
 mod readme;
 mod rotation;
+mod service;
 mod watch;
 mod words;
 

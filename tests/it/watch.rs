@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use crate::support::{Pcap, Run, Sandbox, conversations};
 
 /// More than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
-fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
+pub fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
     let mut command = sandbox.command(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
 }
 
-fn wait_for_packets(sandbox: &Sandbox, count: &str) {
+pub fn wait_for_packets(sandbox: &Sandbox, count: &str) {
     let began = Instant::now();
     loop {
         let run = sandbox.run(&["fetch", "--count"]);

@@ -93,8 +93,8 @@ impl Reader {
                 break;
             }
         }
-        for (_, Followed { look, reading, mut parts, .. }) in followed {
-            if Self::end(&look, &reading, &mut parts, FileOutcome::Growing, steps).is_err() {
+        for (_, file) in followed {
+            if Self::leave(file, steps).is_err() {
                 break;
             }
         }
@@ -235,11 +235,20 @@ impl Reader {
         followed.insert(id, file);
         if followed.len() > KEPT_OPEN
             && let Some(idle) = followed.iter().min_by_key(|(_, file)| file.used).map(|(id, _)| *id)
-            && let Some(Followed { look, reading, mut parts, .. }) = followed.remove(&idle)
+            && let Some(file) = followed.remove(&idle)
         {
-            Self::end(&look, &reading, &mut parts, FileOutcome::Growing, steps)?;
+            Self::leave(file, steps)?;
         }
         Ok(())
+    }
+
+    /// Lets go of a file that may still grow.
+    fn leave(file: Followed, steps: &Steps) -> Result<(), Closed> {
+        let Followed { look, reading, mut parts, .. } = file;
+        if parts.is_reported() {
+            return Ok(());
+        }
+        Self::end(&look, &reading, &mut parts, FileOutcome::Growing, steps)
     }
 
     fn follow_to_end(&mut self, mut file: Followed, steps: &Steps) -> Result<(), Closed> {

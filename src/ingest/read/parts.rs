@@ -148,6 +148,11 @@ impl Parts {
         }
     }
 
+    /// Whether everything that was read has been reported.
+    pub(super) fn is_reported(&self) -> bool {
+        self.reported && self.read == 0
+    }
+
     pub(super) fn is_full(&self) -> bool {
         let bytes: usize = self.batches.iter().map(|batch| batch.bytes).sum();
         let packets: usize = self.batches.iter().map(|batch| batch.packets.len()).sum();
