@@ -29,10 +29,13 @@ struct Scene {
     traffic: Traffic,
     reference: Capturing,
     service: Service,
+    /// Whether files are deleted once they are stored.
+    purges: bool,
 }
 
 impl Scene {
-    fn new() -> Self {
+    /// With these options of the ingest beside those that all have.
+    fn with(options: &[&str]) -> Self {
         let sandbox = Sandbox::embedded();
         let folder = sandbox.path("captures");
         fs::create_dir(&folder).unwrap();
@@ -41,9 +44,10 @@ impl Scene {
         fs::create_dir(&elsewhere).unwrap();
         let reference = Capturing::tcpdump(&elsewhere, &["-w", "all.pcap"], &traffic);
         let watch = ["ingest", "--watch", "captures", "--state-dir", "state", "--settle", "1s"];
-        let command = sandbox.recipe(&watch);
+        let command = sandbox.recipe(&[&watch, options].concat());
         let service = Service::start(sandbox.path("ingest.log"), command);
-        Self { sandbox, folder, traffic, reference, service }
+        let purges = options.contains(&"--purge");
+        Self { sandbox, folder, traffic, reference, service, purges }
     }
 
     fn tcpdump(&self, arguments: &[&str]) -> Capturing {
@@ -64,7 +68,7 @@ impl Scene {
         thread::sleep(CAPTURING.saturating_sub(began.elapsed()));
         self.traffic.flow(0);
         // What is on its way reaches both programs.
-        thread::sleep(Duration::from_secs(1));
+        thread::sleep(Duration::from_millis(1_500));
         assert!(!program.messages().contains("error"), "{}", program.messages());
     }
 
@@ -79,11 +83,20 @@ impl Scene {
         while self.stored() < expected.len() && began.elapsed() < Duration::from_secs(60) {
             thread::sleep(Duration::from_millis(200));
         }
+        if self.purges {
+            wait_until("every file is deleted", || self.names().is_empty());
+        }
         self.service.terminate();
         let found = self.sandbox.run(&["fetch", "-w", "-", "--format", "pcap"]);
         assert_eq!(found.code, Some(0), "{found}");
         let difference: Difference = difference(&expected, &records(&found.stdout));
         assert!(difference.is_none(), "{difference}\n{}", self.service.last_words());
+    }
+
+    /// What the program has left, unless the ingest has deleted it.
+    fn assert_names(&self, what: &str, are_so: impl Fn(&[String]) -> bool) {
+        let names = self.names();
+        assert!(self.purges || are_so(&names), "{what}: {names:?}");
     }
 
     fn names(&self) -> Vec<String> {
@@ -95,63 +108,83 @@ impl Scene {
     }
 }
 
-#[test]
-fn tcpdump_by_time() {
-    let scene = Scene::new();
+/// Files are deleted behind the program, and found without the kernel's help.
+const PURGING: &[&str] = &["--purge", "--no-inotify", "--poll", "200ms"];
+
+/// Each rotation twice: as it comes, and while files are deleted.
+macro_rules! rotations {
+    ($($name:ident)*) => { $(
+        mod $name {
+            #[test]
+            fn is_watched() {
+                super::$name(super::Scene::with(&[]));
+            }
+
+            #[test]
+            fn is_purged() {
+                super::$name(super::Scene::with(super::PURGING));
+            }
+        }
+    )* };
+}
+
+rotations! {
+    tcpdump_by_time
+    tcpdump_compressing_what_it_has_written
+    tcpdump_in_a_ring_of_names
+    dumpcap_in_a_ring_by_size
+    dumpcap_in_a_ring_by_time
+    netsniff_ng_by_interval
+    logrotate_renames_and_compresses
+}
+
+fn tcpdump_by_time(scene: Scene) {
     let mut tcpdump = scene.tcpdump(&["-G", "1", "-w", "cap-%s.pcap"]);
     scene.flow(&tcpdump, RATE);
     tcpdump.finish();
-    assert!(scene.names().len() >= 3, "it rotated: {:?}", scene.names());
+    scene.assert_names("it rotated", |names| names.len() >= 3);
     scene.assert_complete();
 }
 
-#[test]
-fn tcpdump_compressing_what_it_has_written() {
-    let scene = Scene::new();
+fn tcpdump_compressing_what_it_has_written(scene: Scene) {
     let mut tcpdump = scene.tcpdump(&["-G", "1", "-w", "cap-%s.pcap", "-z", "gzip"]);
     scene.flow(&tcpdump, RATE);
     tcpdump.finish();
-    let compressed = scene.names().iter().filter(|name| name.ends_with(".gz")).count();
-    assert!(compressed >= 3, "it compressed: {:?}", scene.names());
+    scene.assert_names("it compressed", |names| {
+        names.iter().filter(|name| name.ends_with(".gz")).count() >= 3
+    });
     scene.assert_complete();
 }
 
 /// The names come again, and with them other packets; each is of a megabyte at least.
-#[test]
-fn tcpdump_in_a_ring_of_names() {
-    let scene = Scene::new();
+fn tcpdump_in_a_ring_of_names(scene: Scene) {
     let mut tcpdump = scene.tcpdump(&["-C", "1", "-W", "3", "-w", "ring.pcap"]);
     scene.flow(&tcpdump, 1_500);
     tcpdump.finish();
     assert!(scene.traffic.sent() > 6_000, "the ring went round");
-    assert_eq!(scene.names(), ["ring.pcap0", "ring.pcap1", "ring.pcap2"]);
+    scene.assert_names("in the ring", |names| names == ["ring.pcap0", "ring.pcap1", "ring.pcap2"]);
     scene.assert_complete();
 }
 
-#[test]
-fn dumpcap_in_a_ring_by_size() {
-    dumpcap(&["-b", "filesize:500", "-b", "files:4"], 1_000);
+fn dumpcap_in_a_ring_by_size(scene: Scene) {
+    dumpcap(scene, &["-b", "filesize:500", "-b", "files:4"], 1_000);
 }
 
-#[test]
-fn dumpcap_in_a_ring_by_time() {
-    dumpcap(&["-b", "duration:1", "-b", "files:4"], RATE);
+fn dumpcap_in_a_ring_by_time(scene: Scene) {
+    dumpcap(scene, &["-b", "duration:1", "-b", "files:4"], RATE);
 }
 
-fn dumpcap(ring: &[&str], rate: u64) {
-    let scene = Scene::new();
+fn dumpcap(scene: Scene, ring: &[&str], rate: u64) {
     let filter = scene.traffic.filter();
     let arguments = [&["-i", "lo", "-q", "-f", &filter, "-w", "ring.pcapng"], ring].concat();
     let mut dumpcap = Capturing::start(&scene.folder, "dumpcap", &arguments, "File: ");
     scene.flow(&dumpcap, rate);
     dumpcap.finish();
-    assert_eq!(scene.names().len(), 4, "files were removed: {:?}", scene.names());
+    scene.assert_names("files were removed", |names| names.len() == 4);
     scene.assert_complete();
 }
 
-#[test]
-fn netsniff_ng_by_interval() {
-    let scene = Scene::new();
+fn netsniff_ng_by_interval(scene: Scene) {
     let filter = scene.traffic.filter();
     let arguments = [
         "--in",
@@ -170,15 +203,13 @@ fn netsniff_ng_by_interval() {
     let mut netsniff = Capturing::start(&scene.folder, "netsniff-ng", &arguments, "Running!");
     scene.flow(&netsniff, RATE);
     netsniff.finish();
-    assert!(scene.names().len() >= 3, "it rotated: {:?}", scene.names());
+    scene.assert_names("it rotated", |names| names.len() >= 3);
     scene.assert_complete();
 }
 
 /// tcpdump cannot open its file again: so, as the manual of logrotate has it for such programs,
 /// each turn ends one tcpdump and starts the next.
-#[test]
-fn logrotate_renames_and_compresses() {
-    let scene = Scene::new();
+fn logrotate_renames_and_compresses(scene: Scene) {
     let mut configuration = fs::File::create(scene.sandbox.path("logrotate.conf")).unwrap();
     let pattern = scene.folder.join("cap.pcap");
     writeln!(
@@ -213,10 +244,8 @@ fn logrotate_renames_and_compresses() {
     scene.traffic.flow(0);
     thread::sleep(Duration::from_millis(600));
     tcpdump.finish();
-    let names = scene.names();
-    assert_eq!(
-        names,
-        ["cap.pcap", "cap.pcap.1", "cap.pcap.2.gz", "cap.pcap.3.gz", "cap.pcap.4.gz"]
-    );
+    scene.assert_names("rotated", |names| {
+        names == ["cap.pcap", "cap.pcap.1", "cap.pcap.2.gz", "cap.pcap.3.gz", "cap.pcap.4.gz"]
+    });
     scene.assert_complete();
 }

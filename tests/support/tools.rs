@@ -133,10 +133,13 @@ impl Capturing {
         Self { child, program: program.to_owned(), log }
     }
 
-    /// tcpdump with nanoseconds on this traffic, unbuffered.
+    /// tcpdump with nanoseconds on this traffic. It writes each packet when it comes; otherwise
+    /// those of the last second before its end are not written at all. The short snapshots leave
+    /// room for many packets in its buffer.
     pub fn tcpdump(folder: &Path, arguments: &[&str], traffic: &Traffic) -> Self {
-        let mut all =
-            "-i lo -n -U -Z root --time-stamp-precision=nano".split(' ').collect::<Vec<_>>();
+        let options =
+            "-i lo -n -U --immediate-mode -s 2048 -B 16384 -Z root --time-stamp-precision=nano";
+        let mut all: Vec<&str> = options.split(' ').collect();
         all.extend(arguments);
         let filter = traffic.filter();
         all.push(&filter);
