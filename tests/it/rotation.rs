@@ -80,7 +80,7 @@ impl Scene {
         let expected = records_of(&self.sandbox.path("reference/all.pcap"));
         assert_eq!(expected.len() as u64, sent, "the reference saw everything");
         let began = Instant::now();
-        while self.stored() < expected.len() && began.elapsed() < Duration::from_secs(60) {
+        while self.stored() < expected.len() && began.elapsed() < Duration::from_mins(1) {
             thread::sleep(Duration::from_millis(200));
         }
         if self.purges {
@@ -151,7 +151,7 @@ fn tcpdump_compressing_what_it_has_written(scene: Scene) {
     scene.flow(&tcpdump, RATE);
     tcpdump.finish();
     scene.assert_names("it compressed", |names| {
-        names.iter().filter(|name| name.ends_with(".gz")).count() >= 3
+        names.iter().filter(|name| name.contains(".gz")).count() >= 3
     });
     scene.assert_complete();
 }

@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(3);
 /// Hard links to every file that was ever in a folder (without its subfolders).
 pub struct Kept {
     folder: PathBuf,
-    kept: PathBuf,
+    links: PathBuf,
     names: Arc<Mutex<HashMap<u64, Vec<String>>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -33,7 +33,7 @@ impl Kept {
         let (names, stop) = (Arc::<Mutex<HashMap<_, _>>>::default(), Arc::<AtomicBool>::default());
         let mut keeper = Keeper {
             folder: folder.to_owned(),
-            kept: kept.clone(),
+            links: kept.clone(),
             names: names.clone(),
             linked: HashSet::new(),
         };
@@ -45,7 +45,7 @@ impl Kept {
             }
             keeper.look();
         });
-        Self { folder: folder.to_owned(), kept, names, stop, thread: Some(thread) }
+        Self { folder: folder.to_owned(), links: kept, names, stop, thread: Some(thread) }
     }
 
     /// Files that have no name any more but the kept one: its path, and the names they had.
@@ -75,7 +75,7 @@ impl Kept {
 
     /// The kept names.
     pub fn files(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(&self.kept).unwrap();
+        let entries = fs::read_dir(&self.links).unwrap();
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         files.retain(|path| !path.ends_with(LINKING));
         files.sort();
@@ -104,7 +104,7 @@ impl Drop for Kept {
 
 struct Keeper {
     folder: PathBuf,
-    kept: PathBuf,
+    links: PathBuf,
     names: Arc<Mutex<HashMap<u64, Vec<String>>>>,
     linked: HashSet<u64>,
 }
@@ -134,11 +134,11 @@ impl Keeper {
             return Ok(());
         }
         // Two steps, since the name may be another file's when it is linked.
-        let linking = self.kept.join(LINKING);
+        let linking = self.links.join(LINKING);
         fs::hard_link(path, &linking)?;
         let linked = fs::metadata(&linking)?.ino();
         self.names.lock().unwrap().entry(linked).or_default();
-        fs::rename(&linking, self.kept.join(linked.to_string()))?;
+        fs::rename(&linking, self.links.join(linked.to_string()))?;
         if linking.try_exists()? {
             // Both names were one file already, and such a rename does nothing.
             fs::remove_file(&linking)?;

@@ -235,6 +235,11 @@ pub fn tcpdump(file: &Path, expression: &str) -> Vec<u8> {
     oracle("tcpdump", &arguments).split_off(24)
 }
 
+/// Says something past the test program, which shows what tests print only when they fail.
+pub fn say(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
 /// More than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 

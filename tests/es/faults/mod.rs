@@ -9,7 +9,6 @@ mod proxy;
 mod scene;
 
 use std::env;
-use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -18,6 +17,8 @@ use rand::{Rng as _, SeedableRng as _};
 
 use proxy::Disturbance;
 use scene::Scene;
+
+use crate::sandbox::say;
 
 /// What can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +77,7 @@ fn nothing_is_lost_or_doubled_whatever_fails() {
         }
     }
     let outcome = scene.finish();
-    say(&format!("faults: {} rounds in {} s: {outcome}", faults.len(), began.elapsed().as_secs(),));
+    say(&format!("faults: {} rounds in {} s: {outcome}", faults.len(), began.elapsed().as_secs()));
     outcome.assert_nothing_lost();
 }
 
@@ -88,11 +89,6 @@ fn plan(rounds: Option<u64>, random: &mut StdRng) -> Vec<Fault> {
         return faults;
     };
     (0..rounds).map(|_| *FAULTS.choose(random).unwrap()).collect()
-}
-
-/// Past the test program, which shows what tests print only when they fail.
-fn say(line: &str) {
-    writeln!(io::stderr(), "{line}").unwrap();
 }
 
 fn between(random: &mut StdRng, least: u64, most: u64) -> Duration {

@@ -11,7 +11,6 @@ mod trace;
 use std::collections::HashSet;
 use std::env;
 use std::fs;
-use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,7 +19,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::support::records::{Record, difference, records};
-use crate::support::{Pcap, Run, Sandbox, wait_until};
+use crate::support::{Pcap, Run, Sandbox, say, wait_until};
 use disk::{SURVIVORS, Survivors, Tree};
 use trace::{CALLS, Event, Replay, printed};
 
@@ -93,7 +92,7 @@ fn a_run_that_stays_survives_a_power_cut_at_every_sync() {
     let moments = scene.record(&watch, 0..0, 0..4, |scene, process| {
         for number in 0..4 {
             let path = scene.put(number);
-            wait_until("the capture is stored and deleted", || !path.exists());
+            wait_until("the capture is stored and deleted", || !path.try_exists().unwrap());
         }
         assert!(Command::new("kill").args(["-TERM", process]).status().unwrap().success());
     });
@@ -163,7 +162,9 @@ impl Scene {
         }
         strace.current_dir(plain.get_current_dir().unwrap());
         strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = strace.spawn().expect("strace is needed for this test");
+        let child = strace
+            .spawn()
+            .unwrap_or_else(|error| panic!("strace is needed for this test: {error}"));
         let mut thread = String::new();
         wait_until("the trace begins", || {
             let text = fs::read(&log).unwrap_or_default();
@@ -224,8 +225,7 @@ impl Scene {
                 }
             }
         }
-        // Past the test program, which shows what tests print only when they fail.
-        writeln!(io::stderr(), "power cuts: {tried} of {} tried", moments.len()).unwrap();
+        say(&format!("power cuts: {tried} of {} tried", moments.len()));
     }
 
     fn assert_survived(&self, moment: &Moment) {
@@ -254,7 +254,10 @@ impl Scene {
         let difference = difference(&expected, &found);
         assert!(difference.is_none(), "{difference}: {told}");
         for number in captures {
-            assert!(!sandbox.path(&name(*number)).exists(), "{number} is deleted: {told}: {run}");
+            assert!(
+                !sandbox.path(&name(*number)).try_exists().unwrap(),
+                "{number} is deleted: {told}: {run}"
+            );
             assert_receipt(sandbox, *number, &told);
         }
     }

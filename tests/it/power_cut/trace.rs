@@ -190,7 +190,7 @@ impl Replay {
         assert_eq!(data.len(), written, "the trace holds all that was written");
         let position = position.or_else(|| self.offset(call).copied());
         if let Some(content) = self.disk.content(&path) {
-            let start = match position.expect("an open file") {
+            let start = match position.unwrap() {
                 u64::MAX => content.len(),
                 position => usize::try_from(position).unwrap(),
             };
@@ -310,5 +310,6 @@ fn unescape(text: &str) -> Vec<u8> {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+    let digits: Vec<String> = text.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+    digits.concat()
 }
