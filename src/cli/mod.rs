@@ -6,6 +6,7 @@ mod line;
 mod output;
 mod progress;
 mod prune;
+mod prune_table;
 mod query_args;
 mod setup;
 mod state_dir;
@@ -73,7 +74,7 @@ enum Command {
     Up(up::UpArgs),
     /// Give packets back as a capture file
     Fetch(fetch::FetchArgs),
-    /// Remove packets from the store
+    /// Remove packets that are too old or too many
     Prune(prune::PruneArgs),
     /// Tell what the store holds, and what your key may do
     Status(status::StatusArgs),
@@ -140,7 +141,10 @@ impl Cli {
             Command::Ingest(args) => args.run(&store, quiet, stop).await,
             Command::Up(args) => args.run(&store, quiet, stop).await,
             Command::Fetch(args) => unless(&stop, args.run(&store, quiet)).await,
-            Command::Prune(args) => unless(&stop, args.run(&store)).await,
+            Command::Prune(args) => match args.stays() {
+                Some(every) => args.stay(&store, every, &stop).await,
+                None => unless(&stop, args.run(&store)).await,
+            },
             Command::Status(args) => unless(&stop, args.run(&store)).await,
             Command::Verify(args) => unless(&stop, args.run(&store)).await,
             Command::Completions { shell } => {
@@ -158,8 +162,9 @@ impl Cli {
 
     /// Long-running commands say what they do; commands that print data say only what is wrong.
     fn level(&self) -> LevelFilter {
-        let normal = match self.command {
+        let normal = match &self.command {
             Command::Ingest(_) | Command::Up(_) => LevelFilter::INFO,
+            Command::Prune(args) if args.stays().is_some() => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };
         match (self.log.quiet, self.log.verbose) {

@@ -1,35 +1,211 @@
+use std::fmt::Write as _;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytesize::ByteSize;
 use clap::Args;
+use indicatif::BinaryBytes;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
 use crate::cli::store_args::StoreArgs;
-use crate::cli::{Ended, output};
-use crate::store::PruneScope;
+use crate::cli::{Ended, output, prune_table};
+use crate::store::PacketStore;
+use crate::store::retention::{self, Outcome, Policy};
+
+/// How long a round may go on after a signal; Docker kills ten seconds after it.
+const LAST_ROUND: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
+#[command(
+    group = clap::ArgGroup::new("scope").required(true).multiple(true),
+    after_help = "The oldest packets go first, by the time of their capture. Elasticsearch loses \
+whole partitions
+(indices), and never one that packets captured now belong to; the embedded store single packets.
+
+Examples:
+  pcap-archiver prune --older-than 30d --dry-run
+  pcap-archiver prune --older-than 90d --keep-size 200GB --every 1h
+  pcap-archiver prune --all"
+)]
 pub(super) struct PruneArgs {
-    /// Remove every packet
-    #[arg(long, required = true)]
+    /// Remove what was captured longer ago, such as 30d
+    #[arg(
+        long,
+        group = "scope",
+        value_name = "TIME",
+        env = "PCAP_ARCHIVER_PRUNE_OLDER_THAN",
+        value_parser = duration
+    )]
+    older_than: Option<Duration>,
+    /// Remove the oldest until the rest takes no more than this on disk, such as 200GB or 1TiB
+    #[arg(
+        long,
+        group = "scope",
+        value_name = "BYTES",
+        env = "PCAP_ARCHIVER_PRUNE_KEEP_SIZE",
+        value_parser = size
+    )]
+    keep_size: Option<u64>,
+    /// Remove every packet; asks first
+    #[arg(long, group = "scope", conflicts_with_all = ["older_than", "keep_size", "every"])]
     all: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// Show what would go and why, once, and remove nothing
+    #[arg(long, env = "PCAP_ARCHIVER_PRUNE_DRY_RUN")]
+    dry_run: bool,
+    /// Stay, and prune again and again with this time in between
+    #[arg(long, value_name = "TIME", env = "PCAP_ARCHIVER_PRUNE_EVERY", value_parser = duration)]
+    every: Option<Duration>,
 }
 
 impl PruneArgs {
+    /// The time between two rounds of a prune that stays.
+    pub(super) fn stays(&self) -> Option<Duration> {
+        self.every.filter(|_| !self.dry_run)
+    }
+
+    /// Prunes once.
     pub(super) async fn run(self, store: &StoreArgs) -> anyhow::Result<Ended> {
-        let url = store.url()?;
+        let (url, policy) = (store.url()?, self.policy());
         let store = store.open().await?;
         store.check().await?;
-        if !self.yes {
+        if self.dry_run {
+            let plan = retention::plan(store.as_ref(), policy).await?;
+            prune_table::print(&plan)?;
+            return Ok(ended(plan.excess));
+        }
+        if self.all && !self.yes {
             output::confirm(&format!("Remove every packet from {url}?"))?;
         }
-        let report = store.prune(PruneScope::All).await?;
-        for partition in &report.partitions {
+        let outcome = retention::enforce(store.as_ref(), policy).await?;
+        for partition in &outcome.removed.partitions {
             output::line(&format!("removed {partition}"))?;
         }
-        match report.packets {
-            Some(packets) => output::line(&format!("removed {packets} packets"))?,
-            None => output::line(&format!("removed {} partitions", report.partitions.len()))?,
+        output::line(&format!("removed {}", summary(&outcome)))?;
+        Ok(ended(outcome.excess))
+    }
+
+    /// Prunes until it is told to stop. A round that fails is told, and the next one tries again.
+    pub(super) async fn stay(
+        self,
+        store: &StoreArgs,
+        every: Duration,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Ended> {
+        let policy = self.policy();
+        let store = store.open().await?;
+        while !stop.is_cancelled() {
+            let mut round = pin!(round(store.as_ref(), policy));
+            tokio::select! {
+                () = &mut round => {}
+                () = stop.cancelled() => {
+                    // A round that is left all the same loses nothing: the next does the rest.
+                    if timeout(LAST_ROUND, round).await.is_err() {
+                        warn!("stopped before the round had ended");
+                    }
+                    break;
+                }
+            }
+            tokio::select! {
+                () = sleep(every) => {}
+                () = stop.cancelled() => {}
+            }
         }
         Ok(Ended::Done)
+    }
+
+    fn policy(&self) -> Policy {
+        if self.all {
+            return Policy::Nothing;
+        }
+        Policy::Limits { age: self.older_than, bytes: self.keep_size }
+    }
+}
+
+async fn round(store: &dyn PacketStore, policy: Policy) {
+    match retention::enforce(store, policy).await {
+        Ok(Outcome { removed, excess }) => {
+            let (packets, bytes) = (removed.packets, removed.bytes);
+            info!(packets, bytes, partitions = removed.partitions.len(), "pruned");
+            if excess > 0 {
+                warn!(excess, "above the limit, and the rest is not over yet");
+            }
+        }
+        Err(error) => error!(%error, "cannot prune, will try again"),
+    }
+}
+
+fn ended(excess: u64) -> Ended {
+    if excess == 0 {
+        return Ended::Done;
+    }
+    output::note(&format!(
+        "warning: {} remain above the limit, in partitions that packets captured now belong to",
+        BinaryBytes(excess)
+    ));
+    Ended::Incomplete
+}
+
+fn summary(outcome: &Outcome) -> String {
+    let removed = &outcome.removed;
+    let mut text = format!("{} packets, {}", removed.packets, BinaryBytes(removed.bytes));
+    if !removed.partitions.is_empty() {
+        // Writing to a string cannot fail.
+        write!(text, ", {} partitions", removed.partitions.len()).unwrap_or_default();
+    }
+    text
+}
+
+/// A time that is more than nothing.
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be more than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Bytes, with or without a unit: `KB` is a thousand of them, `KiB` 1,024.
+fn size(text: &str) -> Result<u64, String> {
+    match text.trim().parse::<ByteSize>() {
+        Ok(ByteSize(0)) => Err("it must be more than nothing; --all removes everything".to_owned()),
+        Ok(ByteSize(bytes)) => Ok(bytes),
+        Err(_) => Err("not a size such as 500MB, 200GB or 1TiB".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("12KB", 12_000),
+            ("12 kib", 12_288),
+            ("1.5MB", 1_500_000),
+            ("200GB", 200_000_000_000),
+            ("200GiB", 214_748_364_800),
+            ("1TB", 1_000_000_000_000),
+            ("2TiB", 2_199_023_255_552),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "0", "0GB", "12XB", "-1GB", "GB", "1,5GB", "0.1"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ages_are_more_than_nothing() {
+        assert_eq!(duration("30d"), Ok(Duration::from_hours(720)));
+        for text in ["", "0", "0s", "-1d", "30", "30 parsecs"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,18 +1,18 @@
 //! A store that keeps nothing beyond the process: the reference in tests, and the template of a
 //! new backend.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
-use crate::packet::{PacketId, PacketRecord, StoredPacket};
+use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::{self, Order, Query};
 use crate::store::document::sequence;
 use crate::store::{
-    AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport,
+    AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
     StoreResult, StoreStatus, Survey,
 };
 
@@ -115,16 +115,41 @@ impl PacketStore for MemoryStore {
         format!("every packet is looked at: {:?}", query.filter)
     }
 
+    async fn slices(&self, _: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
+        let packets = self.packets();
+        let mut by_time: BTreeMap<Timestamp, (u64, u64)> = BTreeMap::new();
+        for packet in packets.records.iter().map(|record| &record.stored.packet) {
+            let (packets, bytes) = by_time.entry(packet.timestamp).or_default();
+            *packets += 1;
+            *bytes += packet.data.len() as u64;
+        }
+        let slice = |(start, (packets, bytes)): (Timestamp, _)| Slice {
+            partition: None,
+            start,
+            end: Timestamp::from_nanoseconds(start.nanoseconds().saturating_add(1)),
+            packets: Some(packets),
+            bytes: Some(bytes),
+        };
+        Ok(by_time.into_iter().map(slice).collect())
+    }
+
     async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {
         let mut packets = self.packets();
-        let before = packets.records.len();
-        packets.records.retain(|record| match scope {
-            PruneScope::All => false,
-            PruneScope::Before(time) => record.stored.packet.timestamp >= time,
+        let mut report = PruneReport::default();
+        packets.records.retain(|record| {
+            let packet = &record.stored.packet;
+            let stays = match scope {
+                PruneScope::All => false,
+                PruneScope::Before(time) => packet.timestamp >= time,
+            };
+            if !stays {
+                report.packets += 1;
+                report.bytes += packet.data.len() as u64;
+            }
+            stays
         });
         packets.ids = packets.records.iter().map(|record| record.stored.id).collect();
-        let removed = (before - packets.records.len()) as u64;
-        Ok(PruneReport { packets: Some(removed), partitions: Vec::new() })
+        Ok(report)
     }
 
     async fn status(&self) -> StoreResult<StoreStatus> {

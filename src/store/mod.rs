@@ -10,6 +10,7 @@ mod error;
 pub mod fields;
 pub mod memory;
 pub mod pushdown;
+pub mod retention;
 mod retry;
 mod url;
 
@@ -25,6 +26,7 @@ use futures::stream::BoxStream;
 use crate::packet::{CapturedPacket, LinkType, PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 pub use error::{StoreError, StoreErrorKind, StoreResult};
+pub use retention::Slice;
 pub use retry::{RetryPolicy, RetryStore};
 pub use url::{Access, Credentials, DEFAULT_INDEX, Secret, StoreUrl};
 
@@ -65,6 +67,11 @@ pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
 
     /// What [`Self::fetch`] would ask the backend, for people to read.
     fn explain(&self, query: &Query) -> String;
+
+    /// What can be removed with [`PruneScope::Before`] the end of each, by the end of their time.
+    /// Together they hold all packets. A store that removes packet by packet ends one of them at
+    /// `cut`, and chooses the others so that there are enough of them, and not too many.
+    async fn slices(&self, cut: Option<Timestamp>) -> StoreResult<Vec<Slice>>;
 
     /// Removes packets.
     async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport>;
@@ -181,7 +188,7 @@ pub enum PruneScope {
     /// Everything.
     All,
     /// What was captured before this time. A partitioned store removes only whole partitions
-    /// that end before it.
+    /// that end before it, and none whose time has not ended yet.
     Before(Timestamp),
 }
 
@@ -216,10 +223,21 @@ impl Survey {
 /// What a prune removed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PruneReport {
-    /// Packets removed, where the store can tell.
-    pub packets: Option<u64>,
+    /// Packets removed.
+    pub packets: u64,
+    /// Bytes that the store takes less on disk.
+    pub bytes: u64,
     /// Partitions removed, by name. Empty for a store without partitions.
     pub partitions: Vec<String>,
+}
+
+impl PruneReport {
+    /// Adds what a later prune removed.
+    pub fn add(&mut self, later: Self) {
+        self.packets += later.packets;
+        self.bytes += later.bytes;
+        self.partitions.extend(later.partitions);
+    }
 }
 
 /// What a store holds.

@@ -11,11 +11,11 @@ use rand::Rng as _;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::packet::{PacketRecord, StoredPacket};
+use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    AppendOutcome, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, StoreError,
-    StoreErrorKind, StoreResult, StoreStatus, Survey,
+    AppendOutcome, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
+    StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
 };
 
 /// How long to wait between tries, and when to give up.
@@ -42,7 +42,7 @@ impl Default for RetryPolicy {
 
 /// How long a store that has let this caller in before, or is waited for however long it takes,
 /// may refuse the login: a server that has just been started knows no keys for some seconds.
-const LOGIN_MAY_FAIL: Duration = Duration::from_mins(1);
+const LOGIN_MAY_FAIL: Duration = Duration::from_mins(5);
 
 /// Wraps a store; the only place in the program that waits and tries again.
 #[derive(Debug)]
@@ -206,6 +206,10 @@ impl PacketStore for RetryStore {
 
     fn explain(&self, query: &Query) -> String {
         self.inner.explain(query)
+    }
+
+    async fn slices(&self, cut: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
+        self.inner.slices(cut).await
     }
 
     async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {

@@ -10,12 +10,12 @@ use crate::packet::{
 use crate::query::{self, Filter, Order, Predicate, Protocol, Query, TimeRange};
 use crate::store::memory::MemoryStore;
 use crate::store::{PacketStore, PruneScope};
-use crate::testing::{CaptureBuilder, Fixture, tcp_frame, udp_frame};
+use crate::testing::{CaptureBuilder, Fixture, retention, tcp_frame, udp_frame};
 
 const SECOND: i128 = 1_000_000_000;
-const DAY: i128 = 86_400 * SECOND;
+pub(super) const DAY: i128 = 86_400 * SECOND;
 /// 2023-11-14T22:13:20Z.
-const START: i128 = 1_700_000_000 * SECOND;
+pub(super) const START: i128 = 1_700_000_000 * SECOND;
 
 /// Runs the whole suite against the stores of `fixture`.
 pub async fn conformance(fixture: &dyn Fixture) {
@@ -30,13 +30,15 @@ pub async fn conformance(fixture: &dyn Fixture) {
     packets_are_found_by_id(fixture).await;
     time_ranges_include_both_ends(fixture).await;
     prune_removes_what_is_older(fixture).await;
+    retention::slices_hold_everything_and_go_one_by_one(fixture).await;
+    retention::a_partition_whose_time_has_not_ended_stays(fixture).await;
 }
 
 async fn fetch(store: &Arc<dyn PacketStore>, query: &Query) -> Vec<StoredPacket> {
     store.fetch(query).try_collect().await.expect("fetch")
 }
 
-async fn ids(store: &Arc<dyn PacketStore>) -> Vec<PacketId> {
+pub(super) async fn ids(store: &Arc<dyn PacketStore>) -> Vec<PacketId> {
     fetch(store, &Query::all()).await.into_iter().map(|stored| stored.id).collect()
 }
 
@@ -47,7 +49,10 @@ async fn append(store: &Arc<dyn PacketStore>, records: &Arc<Vec<PacketRecord>>) 
     (outcome.stored, outcome.duplicates)
 }
 
-async fn filled(fixture: &dyn Fixture, records: &Arc<Vec<PacketRecord>>) -> Arc<dyn PacketStore> {
+pub(super) async fn filled(
+    fixture: &dyn Fixture,
+    records: &Arc<Vec<PacketRecord>>,
+) -> Arc<dyn PacketStore> {
     let store = fixture.fresh().await;
     append(&store, records).await;
     store.flush().await.expect("flush");

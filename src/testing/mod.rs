@@ -5,6 +5,7 @@
 
 mod conformance;
 mod packets;
+mod retention;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ mod faults;
 mod outage;
 mod pages;
 mod program;
+mod prune;
 #[path = "../support/mod.rs"]
 mod sandbox;
 mod server;

@@ -15,7 +15,7 @@ const MEMORY_KIB: u64 = 300 << 10;
 /// An archive with a name of its own, set up by the binary; removed when dropped.
 pub struct Program {
     pub sandbox: Sandbox,
-    index: String,
+    pub index: String,
     url: String,
 }
 

@@ -83,7 +83,7 @@ fn prune_asks_before_it_removes() {
     assert_eq!(code, Some(2));
     assert_eq!(sandbox.ok(&["fetch", "--count"]), "200\n");
     let printed = sandbox.ok(&["prune", "--all", "--yes"]);
-    assert_eq!(printed, "removed 200 packets\n");
+    assert!(printed.starts_with("removed 200 packets, "), "{printed}");
     assert_eq!(sandbox.ok(&["fetch", "--count"]), "0\n");
     let run = sandbox.run(&["verify", "a.pcap"]);
     assert_eq!(run.code, Some(1), "{run}");

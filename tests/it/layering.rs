@@ -42,6 +42,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("postcard", &["store/embedded"]),
     ("fs4", &["store/embedded"]),
     ("elasticsearch", &["store/elasticsearch", "store/mod.rs"]),
+    ("bytesize", &["cli"]),
     ("clap", &["cli", "logging.rs"]),
     ("anyhow", &["cli"]),
     ("indicatif", &["cli"]),

@@ -10,6 +10,7 @@ mod large;
 mod layering;
 mod output;
 mod power_cut;
+mod prune;
 mod readme;
 mod rotation;
 mod service;

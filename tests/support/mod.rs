@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pcap_archiver::capture::CaptureReader;
 use pcap_archiver::packet::CapturedPacket;
@@ -188,6 +188,25 @@ pub fn many(packets: u32) -> Vec<u8> {
         let client = format!("10.0.{}.{}:{}", number % 16, number % 251, 1024 + number % 5000);
         let frame = udp_frame(client.parse().unwrap(), "192.0.2.53:53".parse().unwrap(), &payload);
         pcap = pcap.packet(1_700_000_000 + number / 1000, number % 1000 * 1_000_000, &frame);
+    }
+    pcap.bytes()
+}
+
+/// One packet at each of these ages in days, the oldest first; bytes that do not compress away.
+pub fn of_ages(ages: &[i64], seed: u64, bytes: usize) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut pcap = Pcap::new(147);
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for (number, age) in (0..).zip(ages) {
+        let noise = (0..bytes).map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[0]
+        });
+        let noise: Vec<u8> = noise.collect();
+        let seconds = i64::try_from(now).unwrap() - age * 86_400;
+        pcap = pcap.packet(seconds.try_into().unwrap(), number, &noise);
     }
     pcap.bytes()
 }

@@ -15,7 +15,7 @@ pub(super) const FORMAT: u32 = 1;
 pub(super) const LAYOUT: &str = "singles";
 
 /// A list of names in a URL stays below the server's 4 KB for the first line of a request.
-const NAMES_IN_A_REQUEST: usize = 40;
+pub(super) const NAMES_IN_A_REQUEST: usize = 40;
 
 /// Names of an archive's parts. Template and alias have the name of the archive itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

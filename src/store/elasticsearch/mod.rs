@@ -38,11 +38,11 @@ use futures::stream::BoxStream;
 use self::archive::Archive;
 use self::client::Client;
 use self::write::Writer;
-use crate::packet::{PacketRecord, StoredPacket};
+use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
     Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, StoreResult, StoreStatus, StoreUrl, Survey,
+    SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 
 /// `http://HOST:9200`
@@ -114,6 +114,10 @@ impl PacketStore for ElasticsearchStore {
 
     fn explain(&self, query: &Query) -> String {
         search::explain(&self.archive.name, query)
+    }
+
+    async fn slices(&self, _: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
+        prune::slices(&self.client, &self.archive).await
     }
 
     async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {

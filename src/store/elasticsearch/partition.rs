@@ -53,6 +53,15 @@ impl Partitions {
         }
         period
     }
+
+    /// The same index with the time that it really holds: what was captured since the setup is
+    /// not in the setup's month, unless all partitions are months.
+    pub(super) fn narrowed(&self, mut period: Period) -> Period {
+        if self.partition != Partition::Month && period.time.start < self.set_up.nanoseconds() {
+            period.time.end = period.time.end.min(self.set_up.nanoseconds());
+        }
+        period
+    }
 }
 
 /// The time that `index` holds, if it is a partition of the archive `prefix`.
@@ -154,6 +163,21 @@ mod tests {
             assert_eq!(period.index, index, "{partition:?} {time}");
             let clamped = i128::from(at(time).indexed());
             assert!(period.time.contains(&clamped), "{partition:?} {time} {period:?}");
+        }
+    }
+
+    #[test]
+    fn the_month_of_the_setup_ends_with_it() {
+        for (partition, index, end) in [
+            (Partition::Day, "pcap-singles-2026.11", "2026-11-23T00:00:00Z"),
+            (Partition::Hour, "pcap-singles-2026.11", "2026-11-23T00:00:00Z"),
+            (Partition::Month, "pcap-singles-2026.11", "2026-12-01T00:00:00Z"),
+            (Partition::Day, "pcap-singles-2026.10", "2026-11-01T00:00:00Z"),
+            (Partition::Day, "pcap-singles-2026.11.23", "2026-11-24T00:00:00Z"),
+        ] {
+            let period = parse("pcap-singles", index).unwrap();
+            let narrowed = partitions(partition).narrowed(period);
+            assert_eq!(narrowed.time.end, at(end).nanoseconds(), "{partition:?} {index}");
         }
     }
 

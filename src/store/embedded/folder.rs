@@ -1,6 +1,6 @@
 //! The directory of a store: what is in it, and which files in it are the store's own.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,15 @@ const OPEN_TRIES: u32 = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Folder {
     path: PathBuf,
+}
+
+/// Bytes of a store's files.
+#[derive(Debug, Default)]
+pub(super) struct Sizes {
+    /// Of each segment, by its id; also of those that no commit names yet, or any more.
+    pub(super) segments: HashMap<String, u64>,
+    /// Of all else.
+    pub(super) others: u64,
 }
 
 /// What is in the directory of a store.
@@ -216,16 +225,27 @@ impl Folder {
 
     /// Bytes of the store's own files.
     pub(super) fn bytes(&self) -> StoreResult<u64> {
-        let mut bytes = 0;
-        for name in self.names()?.iter().filter(|name| is_own(name)) {
-            match fs::metadata(self.path.join(name)) {
-                Ok(found) => bytes += found.len(),
+        let sizes = self.sizes()?;
+        Ok(sizes.segments.values().sum::<u64>() + sizes.others)
+    }
+
+    /// Bytes of the store's own files, by what they belong to.
+    pub(super) fn sizes(&self) -> StoreResult<Sizes> {
+        let mut sizes = Sizes::default();
+        for name in self.names()?.into_iter().filter(|name| is_own(name)) {
+            match fs::metadata(self.path.join(&name)) {
+                Ok(found) => match segment_of_file(&name) {
+                    Some(segment) => {
+                        *sizes.segments.entry(segment.to_owned()).or_default() += found.len();
+                    }
+                    None => sizes.others += found.len(),
+                },
                 // A merge has just removed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(io_error(self.operation("look into"), &error)),
             }
         }
-        Ok(bytes)
+        Ok(sizes)
     }
 
     /// Names of all that is in the directory; those that are no Unicode in an approximate form,

@@ -3,7 +3,7 @@
 //! `folder` knows the directory and its files, `lock` lets one process write at a time,
 //! `writer` appends and prunes, `known` remembers what is stored already; `search` finds keys
 //! in order, `read` turns them into packets; `schema`, `document`, `record` and `query`
-//! translate between the archive's words and tantivy's.
+//! translate between the archive's words and tantivy's; `slices` and `status` count.
 
 mod directory;
 mod document;
@@ -18,6 +18,7 @@ mod record;
 mod room;
 mod schema;
 mod search;
+mod slices;
 mod status;
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -35,11 +36,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::packet::{PacketRecord, StoredPacket};
+use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
     Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, SetupStep, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl, Survey,
+    SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl,
+    Survey,
 };
 use error::{index_error, io_error};
 use folder::{Contents, Folder};
@@ -219,17 +221,22 @@ impl PacketStore for EmbeddedStore {
         query::explain(query)
     }
 
+    async fn slices(&self, cut: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
+        let folder = self.folder.clone();
+        blocking(&self.folder, move || {
+            let searcher = folder.snapshot()?;
+            let sizes = folder.sizes()?;
+            slices::slices(&searcher, &sizes, cut)
+                .map_err(|error| index_error(folder.operation("look into"), &error))
+        })
+        .await
+    }
+
     async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {
         let folder = self.folder.clone();
         blocking(&self.folder, move || folder.must_be_store()).await?;
         let mut writer = self.writer().await?;
-        let (report, activity) = blocking(&self.folder, move || {
-            let report = writer.prune(scope)?;
-            Ok((report, writer.activity()))
-        })
-        .await?;
-        self.close_when_idle(activity);
-        Ok(report)
+        blocking(&self.folder, move || writer.prune(scope)).await
     }
 
     async fn status(&self) -> StoreResult<StoreStatus> {

@@ -8,6 +8,7 @@ use std::thread;
 use tantivy::collector::Count;
 use tantivy::index::SegmentId;
 use tantivy::indexer::{IndexWriterOptions, UserOperation};
+use tantivy::merge_policy::NoMergePolicy;
 use tantivy::query::{AllQuery, Query as IndexQuery};
 use tantivy::{Index, IndexWriter, TantivyError};
 
@@ -138,11 +139,12 @@ impl Writer {
         self.give_way()
     }
 
-    /// Removes packets; see [`crate::store::PacketStore::prune`].
+    /// Removes packets; see [`crate::store::PacketStore::prune`]. The lock is given back at once,
+    /// for an ingest that waits.
     pub(super) fn prune(&mut self, scope: PruneScope) -> StoreResult<PruneReport> {
         let operation = self.folder.operation("prune");
         let report = self.with_session(&operation, |session| session.prune(scope))?;
-        self.give_way()?;
+        self.close_if_idle()?;
         Ok(report)
     }
 
@@ -351,31 +353,40 @@ impl Session {
             PruneScope::All => Box::new(AllQuery),
             PruneScope::Before(time) => before(time),
         };
+        let before = self.folder.bytes()?;
         let packets = self.known.committed().search(&condition, &Count)? as u64;
         if packets > 0 {
             self.writer()?.delete_query(condition)?;
             self.writer()?.commit()?;
+        }
+        // An earlier prune may have been interrupted.
+        if packets > 0 || !self.segments_with_removed()?.is_empty() {
             self.give_space_back()?;
         }
-        Ok(PruneReport { packets: Some(packets), partitions: Vec::new() })
+        let bytes = before.saturating_sub(self.folder.bytes()?);
+        Ok(PruneReport { packets, bytes, partitions: Vec::new() })
     }
 
-    /// Writes segments anew that hold removed packets.
+    /// Writes segments anew that hold removed packets, one after the other: so a full disk needs
+    /// room for one of them only. Segments with nothing else in them went with the commit.
     fn give_space_back(&mut self) -> Result<(), Failure> {
         self.wait_for_merges()?;
-        let segments = self.index.searchable_segment_metas()?;
-        let with_removed: Vec<SegmentId> = segments
-            .iter()
-            .filter(|segment| segment.num_deleted_docs() > 0)
-            .map(tantivy::SegmentMeta::id)
-            .collect();
-        drop(segments);
-        for segment in with_removed {
+        // No other merge may take the segments meanwhile.
+        self.writer()?.set_merge_policy(Box::new(NoMergePolicy));
+        for segment in self.segments_with_removed()? {
             self.writer()?.merge(&[segment]).wait()?;
+            // A snapshot keeps the files of merged segments.
+            self.refresh()?;
         }
-        self.refresh()?;
         self.writer()?.garbage_collect_files().wait()?;
-        Ok(())
+        // The next writer merges as usual.
+        self.wait_for_merges()
+    }
+
+    fn segments_with_removed(&self) -> tantivy::Result<Vec<SegmentId>> {
+        let segments = self.index.searchable_segment_metas()?;
+        let with_removed = segments.iter().filter(|segment| segment.num_deleted_docs() > 0);
+        Ok(with_removed.map(tantivy::SegmentMeta::id).collect())
     }
 
     /// Lets merges end, and gives the lock back.

@@ -68,6 +68,10 @@ impl PacketStore for Moody {
         self.inner.explain(query)
     }
 
+    async fn slices(&self, cut: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
+        self.inner.slices(cut).await
+    }
+
     async fn prune(&self, scope: PruneScope) -> StoreResult<PruneReport> {
         self.inner.prune(scope).await
     }
