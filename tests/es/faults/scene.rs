@@ -22,13 +22,17 @@ use crate::sandbox::kept::Kept;
 use crate::sandbox::records::{Difference, difference, records};
 use crate::sandbox::service::Service;
 use crate::sandbox::tools::{Capturing, Traffic};
-use crate::sandbox::{oracle, read_all, wait_until};
+use crate::sandbox::{oracle, read_all};
 use crate::server::OwnServer;
 
 /// Bytes for the ledger and the receipts.
 const STATE_BYTES: u64 = 8 << 20;
 /// Between two looks at what has gone.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Without one more deleted file for so long, nothing goes on any more. The ingest asks again
+/// every quarter of a minute what it could not ask before.
+const STUCK: Duration = Duration::from_mins(2);
 
 pub struct Scene {
     // In the order in which they end.
@@ -216,16 +220,32 @@ impl Scene {
         format!("{sent} packets sent, {deleted} files deleted")
     }
 
+    /// Waits until every file is deleted and checked.
+    fn drain(&mut self) {
+        let (mut left, mut since) = (usize::MAX, Instant::now());
+        while left > 0 {
+            assert!(
+                since.elapsed() < STUCK,
+                "{left} files stay or are not checked: {:?}\n{}",
+                self.names(),
+                self.service.last_words()
+            );
+            self.pause(LOOK_EVERY);
+            self.service.assert_running();
+            let unchecked = self.kept.gone().len() - self.checked.len();
+            let now_left = self.names().len() + unchecked;
+            if now_left < left {
+                (left, since) = (now_left, Instant::now());
+            }
+        }
+    }
+
     /// Lets everything come to rest and compares.
     pub fn finish(mut self) -> Outcome {
         let sent = self.traffic.finish();
         thread::sleep(Duration::from_secs(1));
         let said = self.tcpdump.finish();
-        wait_until("every file is deleted", || {
-            self.check_what_has_gone();
-            self.service.assert_running();
-            self.names().is_empty() && self.kept.gone().len() == self.checked.len()
-        });
+        self.drain();
         self.kept.finish();
         let ended = self.service.terminate();
         assert!(ended.success(), "{ended}: {}", self.service.last_words());
