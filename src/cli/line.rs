@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::cli::summary::Summary;
 use crate::packet::{NetworkKind, NetworkLayer, PacketRecord, TcpFlags, Transport};
 
-/// Shows a packet: time, source > destination, what it is, length on the wire.
+/// Shows a packet: time, source > destination, what it is, length on the wire, what it says.
 pub(super) struct Line<'a>(pub(super) &'a PacketRecord);
 
 impl fmt::Display for Line<'_> {
@@ -19,7 +20,11 @@ impl fmt::Display for Line<'_> {
         if let Some(application) = record.layers.application {
             write!(f, " {application}")?;
         }
-        write!(f, " {}", record.stored.packet.original_length)
+        write!(f, " {}", record.stored.packet.original_length)?;
+        match &record.layers.details {
+            Some(details) => write!(f, "{}", Summary(details)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -51,6 +56,8 @@ fn transport(f: &mut fmt::Formatter<'_>, transport: Transport) -> fmt::Result {
         }
         Transport::Udp { .. } => f.write_str(" udp"),
         Transport::Sctp { .. } => f.write_str(" sctp"),
+        Transport::Dccp { .. } => f.write_str(" dccp"),
+        Transport::UdpLite { .. } => f.write_str(" udplite"),
         Transport::Icmp(icmp) => write!(f, " icmp {}/{}", icmp.message_type, icmp.code),
         Transport::Icmpv6(icmp) => write!(f, " icmp6 {}/{}", icmp.message_type, icmp.code),
     }

@@ -1,5 +1,6 @@
 //! The command line: flags → values → one library call → report.
 
+mod escape;
 mod fetch;
 mod ingest;
 mod line;
@@ -12,6 +13,7 @@ mod setup;
 mod state_dir;
 mod status;
 mod store_args;
+mod summary;
 mod time;
 mod up;
 mod verify;

@@ -1,10 +1,11 @@
-//! IPv6 extension headers (RFC 8200, section 4).
+//! IPv6 extension headers (RFC 8200, section 4), and the authentication header, which IPv4 has
+//! too.
 //!
 //! Walked by hand: etherparse 0.21 reads beyond the end when a chain that was cut short is
 //! iterated, and it takes the middle of a datagram, in a later fragment, for headers.
 
-use crate::decode::stop;
-use crate::packet::{Fragment, Stop};
+use crate::decode::{MOST_LAYERS, cut, too_deep, u32_at};
+use crate::packet::{Fragment, Layers, Stop};
 
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
@@ -15,10 +16,12 @@ const MOBILITY: u8 = 135;
 
 /// A fragment header's length.
 const FRAGMENT_LENGTH: usize = 8;
+/// Place of the security parameters index (RFC 4302, section 2).
+const SECURITY_INDEX: usize = 4;
 
-/// The headers between the fixed header and what is carried.
+/// The end of the headers between the fixed header and what is carried.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chain<'a> {
-    pub(super) names: Vec<&'static str>,
     pub(super) fragment: Option<Fragment>,
     /// What is carried: an IANA protocol number.
     pub(super) protocol: u8,
@@ -26,19 +29,35 @@ pub(super) struct Chain<'a> {
     pub(super) stop: Option<Stop>,
 }
 
-/// Follows the chain that begins with `next_header`; each header is looked at once.
-pub(super) fn walk(next_header: u8, data: &[u8]) -> Chain<'_> {
-    let mut chain = Chain {
-        names: Vec::new(),
-        fragment: None,
-        protocol: next_header,
-        payload: data,
-        stop: None,
-    };
-    while let Some(name) = name(chain.protocol) {
-        chain.names.push(name);
+/// Which headers stand in a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+/// Follows the chain that begins with `next_header`; each header is looked at once, and noted in
+/// `layers`.
+pub(super) fn walk<'a>(
+    family: Family,
+    next_header: u8,
+    data: &'a [u8],
+    layers: &mut Layers,
+) -> Chain<'a> {
+    let mut chain = Chain { fragment: None, protocol: next_header, payload: data, stop: None };
+    let mut headers = 0;
+    while let Some(name) = name(family, chain.protocol) {
+        if headers == MOST_LAYERS {
+            chain.stop = Some(too_deep());
+            return chain;
+        }
+        headers += 1;
+        layers.names.push(name);
+        if chain.protocol == AUTHENTICATION {
+            layers.security_indexes.extend(u32_at(chain.payload, SECURITY_INDEX));
+        }
         let Some((header, payload)) = split(chain.protocol, chain.payload) else {
-            chain.stop = Some(stop(name, "cut within its header"));
+            chain.stop = Some(cut(name));
             return chain;
         };
         let is_fragment = chain.protocol == FRAGMENT;
@@ -56,14 +75,15 @@ pub(super) fn walk(next_header: u8, data: &[u8]) -> Chain<'_> {
     chain
 }
 
-fn name(protocol: u8) -> Option<&'static str> {
-    Some(match protocol {
-        HOP_BY_HOP => "ipv6.hopopts",
-        ROUTING => "ipv6.routing",
-        FRAGMENT => "ipv6.fragment",
-        AUTHENTICATION => "ah",
-        DESTINATION_OPTIONS => "ipv6.dstopts",
-        MOBILITY => "ipv6.mobility",
+fn name(family: Family, protocol: u8) -> Option<&'static str> {
+    Some(match (family, protocol) {
+        (_, AUTHENTICATION) => "ah",
+        (Family::Ipv4, _) => return None,
+        (_, HOP_BY_HOP) => "ipv6.hopopts",
+        (_, ROUTING) => "ipv6.routing",
+        (_, FRAGMENT) => "ipv6.fragment",
+        (_, DESTINATION_OPTIONS) => "ipv6.dstopts",
+        (_, MOBILITY) => "ipv6.mobility",
         _ => return None,
     })
 }
@@ -83,21 +103,33 @@ fn split(protocol: u8, data: &[u8]) -> Option<(&[u8], &[u8])> {
 /// `header` is whole.
 fn fragment(header: &[u8]) -> Fragment {
     let word = u16::from_be_bytes([header[2], header[3]]);
-    Fragment { offset: u32::from(word & !7), more: word & 1 == 1, next_header: header[0] }
+    Fragment {
+        offset: u32::from(word & !7),
+        more: word & 1 == 1,
+        next_header: header[0],
+        identification: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn walk(next_header: u8, data: &[u8]) -> (Chain<'_>, Layers) {
+        let mut layers = Layers::default();
+        let chain = super::walk(Family::Ipv6, next_header, data, &mut layers);
+        (chain, layers)
+    }
+
     #[test]
     fn a_chain_is_followed_to_what_it_carries() {
         let options = [FRAGMENT, 0, 1, 4, 0, 0, 0, 0];
         let first_fragment = [17, 0, 0, 1, 0, 0, 0, 9];
         let data = [&options[..], &first_fragment, b"udp"].concat();
-        let chain = walk(HOP_BY_HOP, &data);
-        assert_eq!(chain.names, ["ipv6.hopopts", "ipv6.fragment"]);
-        assert_eq!(chain.fragment, Some(Fragment { offset: 0, more: true, next_header: 17 }));
+        let (chain, layers) = walk(HOP_BY_HOP, &data);
+        assert_eq!(layers.names, ["ipv6.hopopts", "ipv6.fragment"]);
+        let fragment = Fragment { offset: 0, more: true, next_header: 17, identification: 9 };
+        assert_eq!(chain.fragment, Some(fragment));
         assert_eq!((chain.protocol, chain.payload), (17, &b"udp"[..]));
         assert_eq!(chain.stop, None);
     }
@@ -105,7 +137,7 @@ mod tests {
     #[test]
     fn a_later_fragment_has_no_further_headers() {
         let data = [DESTINATION_OPTIONS, 0, 0, 8, 0, 0, 0, 9, 1, 2, 3];
-        let chain = walk(FRAGMENT, &data);
+        let (chain, _) = walk(FRAGMENT, &data);
         assert_eq!(chain.protocol, DESTINATION_OPTIONS);
         assert_eq!(chain.fragment.map(|fragment| fragment.offset), Some(8));
         assert_eq!(chain.payload, [1, 2, 3]);
@@ -114,10 +146,31 @@ mod tests {
     #[test]
     fn a_chain_that_is_cut_anywhere_says_so() {
         let data = [FRAGMENT, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 1];
-        assert_eq!(walk(ROUTING, &data).stop, None);
+        assert_eq!(walk(ROUTING, &data).0.stop, None);
         for length in 0..data.len() {
-            let chain = walk(ROUTING, &data[..length]);
+            let (chain, _) = walk(ROUTING, &data[..length]);
             assert!(chain.stop.is_some(), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn a_chain_without_end_is_left() {
+        let data = [DESTINATION_OPTIONS, 0, 1, 4, 0, 0, 0, 0].repeat(1000);
+        let (chain, layers) = walk(DESTINATION_OPTIONS, &data);
+        assert_eq!(chain.stop.unwrap().layer, "nesting");
+        assert_eq!(layers.names.len(), MOST_LAYERS);
+    }
+
+    #[test]
+    fn authentication_headers_have_an_index() {
+        let header = [6, 4, 0, 0, 0, 0, 0x12, 0x34, 0, 0, 0, 1];
+        let data = [&header[..], &[0; 12], b"tcp"].concat();
+        let mut layers = Layers::default();
+        let chain = super::walk(Family::Ipv4, AUTHENTICATION, &data, &mut layers);
+        assert_eq!((chain.protocol, chain.payload), (6, &b"tcp"[..]));
+        assert_eq!(layers.security_indexes, [0x1234]);
+        let mut layers = Layers::default();
+        let chain = super::walk(Family::Ipv4, HOP_BY_HOP, &data, &mut layers);
+        assert_eq!((chain.protocol, chain.payload), (HOP_BY_HOP, &data[..]), "not in IPv4");
     }
 }

@@ -2,69 +2,72 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use etherparse::{ArpPacketSlice, Ipv6HeaderSlice, LaxIpv4Slice};
+use etherparse::{ArpPacketSlice, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
-use crate::decode::{Outcome, extensions, stop, transport};
+use crate::decode::extensions::{self, Chain, Family};
+use crate::decode::{Carried, Next, Step, ethernet, stop, u16_at};
 use crate::packet::{Fragment, Layers, NetworkKind, NetworkLayer};
 
-const IPV4: u16 = 0x0800;
-const ARP: u16 = 0x0806;
-const RARP: u16 = 0x8035;
-const IPV6: u16 = 0x86dd;
-/// Bytes of an IPv4 header without options (RFC 791).
+/// Bytes of an IPv4 header without options (RFC 791), and of an IPv6 header (RFC 8200).
 const IPV4_HEADER: usize = 20;
-
-pub(super) fn by_ether_type(number: u16, payload: &[u8], layers: &mut Layers) -> Outcome {
-    match number {
-        IPV4 => ipv4(payload, layers),
-        IPV6 => ipv6(payload, layers),
-        ARP => address_resolution(NetworkKind::Arp, payload, layers),
-        RARP => address_resolution(NetworkKind::Rarp, payload, layers),
-        _ => Ok(()),
-    }
-}
+const IPV6_HEADER: usize = 40;
 
 /// IP of the version that its first four bits name.
-pub(super) fn raw(data: &[u8], layers: &mut Layers) -> Outcome {
+pub(super) fn ip<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     match data.first().map(|byte| byte >> 4) {
         Some(4) => ipv4(data, layers),
         Some(6) => ipv6(data, layers),
-        Some(version) => Err(stop("ip", format!("version {version}"))),
+        Some(version) => Err(stop("ip", format_args!("version {version}"))),
         None => Err(stop("ip", "no bytes")),
     }
 }
 
-pub(super) fn ipv4(data: &[u8], layers: &mut Layers) -> Outcome {
+/// Whether these bytes are an IP packet whose length fits them, as one inside of another packet
+/// has to be.
+pub(super) fn is_plausible(data: &[u8]) -> bool {
+    match data.first() {
+        Some(0x45..=0x4f) => u16_at(data, 2).is_some_and(|length| {
+            data.len() >= IPV4_HEADER && (IPV4_HEADER..=data.len()).contains(&usize::from(length))
+        }),
+        Some(0x60..=0x6f) => {
+            u16_at(data, 4).is_some_and(|length| data.len() >= IPV6_HEADER + usize::from(length))
+        }
+        _ => false,
+    }
+}
+
+pub(super) fn ipv4<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     layers.names.push("ipv4");
-    let (slice, stopped) = match LaxIpv4Slice::from_slice(data) {
-        Ok(read) => read,
+    let header = match Ipv4HeaderSlice::from_slice(data) {
+        Ok(header) => header,
+        // Announced as the other version: the packet itself knows better.
+        Err(_) if data.first().is_some_and(|byte| byte >> 4 == 6) => return ipv6(data, layers),
         Err(error) => {
             layers.networks.extend(ipv4_addresses(data));
             return Err(stop("ipv4", error));
         }
     };
-    let header = slice.header();
-    let offset = u32::from(header.fragments_offset().value()) * 8;
     let next_header = header.protocol().0;
-    let fragment = (offset > 0 || header.more_fragments()).then(|| Fragment {
+    let offset = u32::from(header.fragments_offset().value()) * 8;
+    let more = header.more_fragments();
+    let fragment = (offset > 0 || more).then(|| Fragment {
         offset,
-        more: header.more_fragments(),
+        more,
         next_header,
+        identification: header.identification().into(),
     });
-    let payload = slice.payload();
-    layers.networks.push(NetworkLayer {
+    let rest = data.get(header.slice().len()..).unwrap_or_default();
+    let length = usize::from(header.total_len()).checked_sub(header.slice().len());
+    let network = NetworkLayer {
         kind: NetworkKind::Ipv4,
         source: header.source_addr().into(),
         destination: header.destination_addr().into(),
         next_header,
-        protocol: payload.ip_number.0,
+        protocol: next_header,
         fragment,
         transport: None,
-    });
-    if let Some(error) = stopped {
-        return Err(stop("ah", error));
-    }
-    carried(payload.ip_number.0, payload.payload, fragment, layers)
+    };
+    carry(network, Family::Ipv4, rest, length, layers)
 }
 
 /// The addresses of an IPv4 header that is wrong elsewhere: a packet with a damaged length can
@@ -85,59 +88,69 @@ fn ipv4_addresses(data: &[u8]) -> Option<NetworkLayer> {
     })
 }
 
-pub(super) fn ipv6(data: &[u8], layers: &mut Layers) -> Outcome {
+pub(super) fn ipv6<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     layers.names.push("ipv6");
     let header = Ipv6HeaderSlice::from_slice(data).map_err(|error| stop("ipv6", error))?;
     let rest = data.get(header.slice().len()..).unwrap_or_default();
     let next_header = header.next_header().0;
-    let mut chain = extensions::walk(next_header, bounded(rest, header.payload_length()));
-    layers.names.append(&mut chain.names);
-    layers.networks.push(NetworkLayer {
+    let network = NetworkLayer {
         kind: NetworkKind::Ipv6,
         source: header.source_addr().into(),
         destination: header.destination_addr().into(),
         next_header,
-        protocol: chain.protocol,
-        fragment: chain.fragment,
+        protocol: next_header,
+        fragment: None,
         transport: None,
-    });
-    match chain.stop {
-        Some(stop) => Err(stop),
-        None => carried(chain.protocol, chain.payload, chain.fragment, layers),
-    }
+    };
+    let length = Some(usize::from(header.payload_length())).filter(|length| *length > 0);
+    carry(network, Family::Ipv6, rest, length, layers)
 }
 
-/// Without what a link layer adds to short packets. A length of 0 is that of a jumbogram, or of
-/// a packet that the network card had still to cut up: all that was captured.
-fn bounded(rest: &[u8], payload_length: u16) -> &[u8] {
-    match payload_length {
-        0 => rest,
-        length => rest.get(..usize::from(length)).unwrap_or(rest),
-    }
-}
-
-/// What the IP layer carries; a later fragment begins in the middle of something.
-fn carried(
-    protocol: u8,
-    payload: &[u8],
-    fragment: Option<Fragment>,
+/// Goes through the extension headers to what the packet carries.
+///
+/// `length` leaves out what a link layer adds to short packets. There is none in a jumbogram, and
+/// in a packet that the network card had still to cut up: then it is all that was captured.
+fn carry<'a>(
+    mut network: NetworkLayer,
+    family: Family,
+    rest: &'a [u8],
+    length: Option<usize>,
     layers: &mut Layers,
-) -> Outcome {
+) -> Step<'a> {
+    let length = length.unwrap_or(rest.len());
+    let bounded = rest.get(..length).unwrap_or(rest);
+    let Chain { fragment, protocol, payload, stop } =
+        extensions::walk(family, network.next_header, bounded, layers);
+    network.protocol = protocol;
+    network.fragment = network.fragment.or(fragment);
+    let fragment = network.fragment;
+    layers.networks.push(network);
+    layers.payload_length = None;
+    if let Some(stop) = stop {
+        return Err(stop);
+    }
+    // A later fragment begins in the middle of something.
     if fragment.is_some_and(|fragment| fragment.offset > 0) {
         layers.names.push("fragment");
-        return Ok(());
+        return Ok(None);
     }
-    transport::decode(protocol, payload, layers)
+    let headers = bounded.len() - payload.len();
+    Ok(Some(Next::Carried(Carried { protocol, data: payload, length: length - headers, family })))
 }
 
 /// ARP and RARP for IPv4; of other protocols only the name is kept.
-fn address_resolution(kind: NetworkKind, data: &[u8], layers: &mut Layers) -> Outcome {
+pub(super) fn address_resolution<'a>(
+    kind: NetworkKind,
+    data: &'a [u8],
+    layers: &mut Layers,
+) -> Step<'a> {
     layers.names.push(kind.name());
     let packet = ArpPacketSlice::from_slice(data).map_err(|error| stop(kind.name(), error))?;
     let address = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
     let addresses =
         (address(packet.sender_protocol_addr()), address(packet.target_protocol_addr()));
-    if let ((Some(source), Some(destination)), IPV4) = (addresses, packet.proto_addr_type().0) {
+    let (Some(source), Some(destination)) = addresses else { return Ok(None) };
+    if packet.proto_addr_type().0 == ethernet::IPV4 {
         layers.networks.push(NetworkLayer {
             kind,
             source,
@@ -148,5 +161,5 @@ fn address_resolution(kind: NetworkKind, data: &[u8], layers: &mut Layers) -> Ou
             transport: None,
         });
     }
-    Ok(())
+    Ok(None)
 }

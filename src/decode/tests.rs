@@ -2,7 +2,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::packet::{Fragment, Icmp, LinkType, NetworkKind, TcpFlags, Timestamp, Transport};
+use crate::packet::{
+    Fragment, Icmp, LinkType, NetworkKind, NetworkLayer, TcpFlags, Timestamp, Transport,
+};
 
 const MACS: [u8; 12] = [0, 0, 0x5e, 0, 0x53, 1, 0, 0, 0x5e, 0, 0x53, 2];
 const UDP: [u8; 8] = [0x86, 0xfb, 0, 53, 0, 8, 0, 0];
@@ -84,11 +86,11 @@ fn a_message_behind_an_extension_header_is_found() {
 #[test]
 fn only_the_first_fragment_has_ports() {
     let first = layers(LinkType::IPV4, &ipv4(17, 0x2000, &UDP));
-    let fragment = Fragment { offset: 0, more: true, next_header: 17 };
+    let fragment = Fragment { offset: 0, more: true, next_header: 17, identification: 1 };
     assert_eq!(first.innermost().unwrap().fragment, Some(fragment));
     assert!(first.innermost().unwrap().transport.is_some());
     let later = layers(LinkType::IPV4, &ipv4(17, 0x0002, &UDP));
-    let fragment = Fragment { offset: 16, more: false, next_header: 17 };
+    let fragment = Fragment { offset: 16, more: false, next_header: 17, identification: 1 };
     assert_eq!(later.innermost().unwrap().fragment, Some(fragment));
     assert_eq!(later.innermost().unwrap().transport, None);
     assert_eq!(later.names, ["ipv4", "fragment"]);
@@ -149,11 +151,110 @@ fn applications_are_told_by_their_payload() {
     assert_eq!(tcp(&[22, 3, 1, 0xff, 0xff, 1]), None);
 }
 
+/// UDP from 50000 to this port.
+fn datagram(port: u16, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(8 + payload.len()).unwrap();
+    let header = [50_000, port, length, 0].map(u16::to_be_bytes).concat();
+    ipv4(17, 0, &[&header, payload].concat())
+}
+
+/// A port alone makes no tunnel.
+#[test]
+fn ordinary_datagrams_on_the_ports_of_tunnels_stay_what_they_are() {
+    let text = b"an ordinary datagram, long enough for any header of any tunnel there is";
+    let zeros = [0; 64];
+    let query = [&[0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7][..], &[b'x'; 40]].concat();
+    for port in [1701, 2152, 3544, 4789, 4790, 6081, 6635, 8472] {
+        for payload in [&text[..], &zeros, &query, &[0xff; 64], &text[..3], &[]] {
+            let layers = layers(LinkType::RAW, &datagram(port, payload));
+            assert_eq!(layers.names, ["ipv4", "udp"], "{port}: {payload:?}");
+            assert_eq!(layers.tunnels, []);
+            let transport = layers.innermost().unwrap().transport.unwrap();
+            assert_eq!(transport, Transport::Udp { source: 50_000, destination: port });
+            assert_eq!(layers.stop, None);
+        }
+    }
+}
+
+#[test]
+fn a_tunnel_has_outer_and_inner_ends() {
+    let inner = ethernet(&[&[0x08, 0x00], &ipv4(6, 0, &[0, 80, 0, 81])]);
+    let packet = datagram(4789, &[&[8, 0, 0, 0, 0, 1, 2, 0], inner.as_slice()].concat());
+    let layers = layers(LinkType::RAW, &packet);
+    assert_eq!(layers.names, ["ipv4", "udp", "vxlan", "ethernet", "ipv4", "tcp"]);
+    assert_eq!(layers.tunnels, [Tunnel { kind: "vxlan", id: Some(TunnelId::One(0x0102)) }]);
+    assert_eq!(layers.outer().len(), 1);
+    let ports = |network: &NetworkLayer| network.transport.unwrap().ports().unwrap();
+    assert_eq!(ports(&layers.outer()[0]), (50_000, 4789));
+    assert_eq!(ports(layers.innermost().unwrap()), (80, 81));
+    assert_eq!(layers.payload_length, None, "the inner segment was cut");
+}
+
+/// Each packet is made of nothing but headers of one kind.
+#[test]
+fn endless_nesting_is_left_and_said() {
+    let tags = [0x81, 0x00, 0, 1].repeat(4000);
+    let labels = [0, 0, 0x10, 0x40].repeat(4000);
+    let mut packets = Vec::new();
+    for _ in 0..100 {
+        packets = ipv4(4, 0, &packets);
+    }
+    for (link_type, data) in [
+        (LinkType::ETHERNET, ethernet(&[&tags])),
+        (LinkType::MPLS, labels),
+        (LinkType::RAW, packets),
+        (LinkType::RAW, ipv6(60, &[60, 0, 1, 4, 0, 0, 0, 0].repeat(4000))),
+    ] {
+        let layers = layers(link_type, &data);
+        assert_eq!(layers.stop.as_ref().unwrap().layer, "nesting", "{layers:?}");
+        assert!(layers.names.len() <= 2 * MOST_LAYERS + 2);
+    }
+}
+
+#[test]
+fn an_icmp_error_mentions_what_it_quotes() {
+    let quoted = &ipv4(17, 0, &UDP)[..28];
+    let error = [&[3, 3, 0, 0, 0, 0, 0, 0], quoted].concat();
+    let mut packet = ipv4(1, 0, &error);
+    packet[12..16].copy_from_slice(&[198, 51, 100, 7]);
+    let layers = layers(LinkType::RAW, &packet);
+    assert_eq!(layers.names, ["ipv4", "icmp"]);
+    assert_eq!(layers.networks.len(), 1);
+    assert_eq!(layers.mentioned.len(), 2);
+    assert_eq!(layers.addresses().len(), 3);
+}
+
+#[test]
+fn a_frame_in_a_frame_of_several_is_the_first() {
+    let snap = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+    let packet = [&snap, ipv4(17, 0, &UDP).as_slice()].concat();
+    let length = u16::try_from(packet.len()).unwrap().to_be_bytes();
+    let subframe = [&MACS, length.as_slice(), &packet].concat();
+    let header = [&[0x88, 0x01, 0, 0][..], &[7; 18], &[0, 0], &[0x80, 0]].concat();
+    let layers = layers(LinkType::IEEE802_11, &[header, subframe.clone(), subframe].concat());
+    assert_eq!(layers.names, ["wlan", "amsdu", "llc", "snap", "ipv4", "udp"]);
+    assert_eq!(layers.source_mac.unwrap().to_string(), "00-00-5E-00-53-02");
+}
+
+#[test]
+fn apples_header_is_recognised_under_the_private_number_too() {
+    let mut header = vec![0; 108];
+    (header[0], header[4], header[8]) = (108, 1, 101);
+    let packet = [header, ipv4(17, 0, &UDP)].concat();
+    for link_type in [LinkType::PKTAP, LinkType::USER2] {
+        assert_eq!(layers(link_type, &packet).names, ["pktap", "ipv4", "udp"]);
+    }
+    assert!(layers(LinkType::USER2, &ipv4(17, 0, &UDP)).names.is_empty());
+}
+
 proptest! {
     /// Any bytes under any link type, and headers with any bytes behind them.
     #[test]
     fn decoding_is_total(
-        link_type in prop::sample::select(vec![0, 1, 12, 14, 101, 113, 228, 229, 276, 9999]),
+        link_type in prop::sample::select(vec![
+            0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 107, 108, 113, 119, 127, 149, 163, 166, 192,
+            204, 205, 206, 219, 228, 229, 239, 242, 258, 276, 9999,
+        ]),
         start in prop::sample::select(vec![
             Vec::new(),
             ethernet(&[&[0x81, 0, 0, 1, 0x08, 0]]),
@@ -163,11 +264,15 @@ proptest! {
             ipv6(0, &[]),
             ipv6(44, &[]),
             ipv6(51, &[]),
+            ipv4(47, 0, &[]),
+            ipv4(41, 0, &[]),
+            datagram(4789, &[8, 0, 0, 0, 0, 0, 1, 0]),
+            datagram(2152, &[0x34, 255]),
         ]),
         rest in prop::collection::vec(any::<u8>(), 0..120),
     ) {
         let data = [start, rest].concat();
         let layers = layers(LinkType(link_type), &data);
-        prop_assert!(layers.names.len() <= data.len() + 1);
+        prop_assert!(layers.names.len() <= 2 * data.len() + 1);
     }
 }

@@ -9,7 +9,7 @@ const IN_FLIGHT: usize = 24 << 20;
 /// The unit in which the budget is counted, since a semaphore counts in 32 bits.
 const UNIT: usize = 1 << 10;
 /// What a packet costs beside its bytes: its structs and decoded layers.
-const PER_PACKET: usize = 512;
+const PER_PACKET: usize = 768;
 
 /// Bounds the memory of the whole pipeline: the reader waits until the store has taken enough.
 #[derive(Debug, Clone)]

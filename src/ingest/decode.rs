@@ -1,5 +1,6 @@
 //! Packets → records: identity and layers, on several threads, in order.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -8,7 +9,7 @@ use futures::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::decode;
+use crate::decode::{self, Fragments};
 use crate::ingest::read::Numbered;
 use crate::ingest::{OpenCapture, Share, Step};
 use crate::packet::{Origin, PacketRecord, StoredPacket};
@@ -29,6 +30,7 @@ pub(super) async fn decode(
     let mut working = FuturesOrdered::new();
     let mut ready = Vec::new();
     let mut open = true;
+    let mut captures = HashMap::new();
     while open || !working.is_empty() {
         tokio::select! {
             count = packets.recv_many(&mut ready, READY), if open && working.len() < workers => {
@@ -45,11 +47,27 @@ pub(super) async fn decode(
             }
             Some(decoded) = working.next(), if !working.is_empty() => {
                 // The writer is gone or a bug struck: the rest has nowhere to go.
-                let Ok(step) = decoded else { return };
+                let Ok(mut step) = decoded else { return };
+                join_fragments(&mut captures, &mut step);
                 if records.send(step).await.is_err() {
                     return;
                 }
             }
+        }
+    }
+}
+
+/// Gives later fragments the ports of their first, which may stand in an earlier batch.
+fn join_fragments(captures: &mut HashMap<u64, Fragments>, step: &mut Step<PacketRecord>) {
+    match step {
+        Step::Packets { capture, packets, .. } => {
+            let fragments = captures.entry(capture.number).or_default();
+            for record in packets {
+                fragments.apply(&mut record.layers);
+            }
+        }
+        Step::End { number, .. } => {
+            captures.remove(number);
         }
     }
 }

@@ -1,6 +1,7 @@
+use std::fmt;
 use std::net::IpAddr;
 
-use crate::packet::MacAddress;
+use crate::packet::{Application, MacAddress};
 
 /// What decoding found in a packet, outermost first. Everything is optional: a packet that
 /// tells nothing is still a packet.
@@ -16,11 +17,28 @@ pub struct Layers {
     pub ether_type: Option<u16>,
     /// VLAN ids, outermost first.
     pub vlan_ids: Vec<u16>,
+    /// MPLS labels, outermost first.
+    pub mpls_labels: Vec<u32>,
+    /// Tunnels, outermost first.
+    pub tunnels: Vec<Tunnel>,
     /// Network layers, outermost first: more than one in a tunnel.
     pub networks: Vec<NetworkLayer>,
+    /// Security parameter indexes of AH and ESP (RFC 4301), outermost first.
+    pub security_indexes: Vec<u32>,
+    /// Addresses that an ICMP message speaks of: those of the packet that an error quotes, the
+    /// gateway of a redirect, the target of a neighbour discovery. They are no end of this
+    /// packet, so tcpdump's `host` does not see them.
+    pub mentioned: Vec<IpAddr>,
+    /// Bytes above the innermost transport header, by the lengths that the headers tell.
+    pub payload_length: Option<u32>,
+    /// Source and destination port of the datagram of which this is a later fragment, as its
+    /// first fragment told them. Only [`decode::Fragments`](crate::decode::Fragments) knows them.
+    pub fragment_ports: Option<(u16, u16)>,
     /// What is spoken above the transport, such as `dns`, `http` or `tls` (ECS
     /// `network.protocol`).
     pub application: Option<&'static str>,
+    /// What it says; absent where only its name is known.
+    pub details: Option<Box<Application>>,
     /// Where decoding ended early, and why.
     pub stop: Option<Stop>,
 }
@@ -30,6 +48,50 @@ impl Layers {
     #[must_use]
     pub fn innermost(&self) -> Option<&NetworkLayer> {
         self.networks.last()
+    }
+
+    /// Network layers around the innermost one, outermost first.
+    #[must_use]
+    pub fn outer(&self) -> &[NetworkLayer] {
+        self.networks.split_last().map_or(&[], |(_, outer)| outer)
+    }
+
+    /// Every address in the packet, each once.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let ends = self.networks.iter().flat_map(|network| [network.source, network.destination]);
+        let mut addresses: Vec<IpAddr> = ends.chain(self.mentioned.iter().copied()).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
+}
+
+/// One packet inside another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnel {
+    /// What wraps the inner packet, such as `gre`, `vxlan`, `6in4`.
+    pub kind: &'static str,
+    /// The number that tells tunnels between the same ends from each other.
+    pub id: Option<TunnelId>,
+}
+
+/// The number of a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TunnelId {
+    /// A key, network identifier, endpoint identifier or session.
+    One(u32),
+    /// Tunnel and session of L2TPv2 (RFC 2661).
+    Session(u16, u16),
+}
+
+/// The number; tunnel and session with a slash between them.
+impl fmt::Display for TunnelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(id) => id.fmt(f),
+            Self::Session(tunnel, session) => write!(f, "{tunnel}/{session}"),
+        }
     }
 }
 
@@ -75,6 +137,8 @@ pub struct Fragment {
     pub more: bool,
     /// IANA protocol number of the fragmented payload's first header.
     pub next_header: u8,
+    /// The same for all fragments of a datagram.
+    pub identification: u32,
 }
 
 /// A transport header, as far as it was captured.
@@ -103,6 +167,20 @@ pub enum Transport {
         /// Destination port.
         destination: u16,
     },
+    /// RFC 4340.
+    Dccp {
+        /// Source port.
+        source: u16,
+        /// Destination port.
+        destination: u16,
+    },
+    /// RFC 3828.
+    UdpLite {
+        /// Source port.
+        source: u16,
+        /// Destination port.
+        destination: u16,
+    },
     /// RFC 792.
     Icmp(Icmp),
     /// RFC 4443.
@@ -116,7 +194,9 @@ impl Transport {
         match *self {
             Self::Tcp { source, destination, .. }
             | Self::Udp { source, destination }
-            | Self::Sctp { source, destination } => Some((source, destination)),
+            | Self::Sctp { source, destination }
+            | Self::Dccp { source, destination }
+            | Self::UdpLite { source, destination } => Some((source, destination)),
             Self::Icmp(_) | Self::Icmpv6(_) => None,
         }
     }

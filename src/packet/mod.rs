@@ -3,6 +3,8 @@
 //! The words are those of libpcap and of the pcapng draft: link type, captured length,
 //! original length, interface.
 
+mod application;
+mod community_id;
 mod interface;
 mod layers;
 mod link_type;
@@ -15,8 +17,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use application::{
+    Application, Certificate, Dhcp, Dns, DnsQuestion, DnsRecord, Exchange, Http, Message, Quic,
+    Tls, TlsClient, TlsServer, User,
+};
+pub use community_id::CommunityId;
 pub use interface::Interface;
-pub use layers::{Fragment, Icmp, Layers, NetworkKind, NetworkLayer, Stop, TcpFlags, Transport};
+pub use layers::{
+    Fragment, Icmp, Layers, NetworkKind, NetworkLayer, Stop, TcpFlags, Transport, Tunnel, TunnelId,
+};
 pub use link_type::LinkType;
 pub use mac::{MacAddress, ParseMacError};
 pub use packet_id::{Fingerprint, PacketId};

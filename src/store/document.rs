@@ -1,5 +1,7 @@
 //! A packet as a document: its stored fields with their values, the same for every store.
 
+mod application;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
@@ -7,13 +9,15 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::packet::{Layers, NetworkLayer, PacketRecord, StoredPacket, Timestamp, Transport};
+use crate::packet::{
+    CommunityId, Layers, NetworkLayer, PacketRecord, StoredPacket, Timestamp, Transport,
+};
 use crate::store::fields::{Field, FieldId};
 
 /// One value of one field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
-    /// For [`crate::store::fields::Kind::Time`].
+    /// For [`crate::store::fields::Kind::Time`] and [`crate::store::fields::Kind::Date`].
     Time(Timestamp),
     /// For [`crate::store::fields::Kind::Ip`].
     Ip(IpAddr),
@@ -55,6 +59,7 @@ impl<'a> Document<'a> {
         let mut document = Self { values: Vec::with_capacity(40) };
         document.add_packet(&record.stored);
         document.add_layers(&record.layers);
+        document.add_application(&record.layers);
         document.values.sort_by_key(|(id, _)| *id);
         document
     }
@@ -171,18 +176,57 @@ impl<'a> Document<'a> {
         for protocol in ip_protocols(layers) {
             self.add_number(FieldId::PacketIpProtocols, protocol);
         }
-        for address in related_addresses(layers) {
+        for address in application::related_addresses(layers) {
             self.add(FieldId::RelatedIp, Value::Ip(address));
         }
+        for label in &layers.mpls_labels {
+            self.add_number(FieldId::PacketMplsLabel, *label);
+        }
+        for index in &layers.security_indexes {
+            self.add_number(FieldId::PacketIpsecSpi, *index);
+        }
+        self.add_tunnels(layers);
         if let Some(application) = layers.application {
             self.add_text(FieldId::NetworkProtocol, application);
         }
         if let Some(stop) = &layers.stop {
             self.add_text(FieldId::PacketDecodeError, format!("{}: {}", stop.layer, stop.reason));
         }
+        if let Some(id) = CommunityId::of(layers) {
+            self.add_text(FieldId::NetworkCommunityId, id.to_string());
+        }
+        if let Some(length) = layers.payload_length {
+            self.add_number(FieldId::PacketPayloadLength, length);
+        }
         if let Some(network) = layers.innermost() {
             self.add_network(network);
         }
+        if let Some(ports) = layers.fragment_ports {
+            self.add_ports(ports);
+            self.add(FieldId::PacketFragmentPorts, Value::Boolean(true));
+        }
+    }
+
+    fn add_tunnels(&mut self, layers: &'a Layers) {
+        for tunnel in &layers.tunnels {
+            self.add_text(FieldId::PacketTunnelType, tunnel.kind);
+            if let Some(id) = tunnel.id {
+                self.add_text(FieldId::PacketTunnelId, id.to_string());
+            }
+        }
+        for network in layers.outer() {
+            self.add(FieldId::PacketOuterSourceIp, Value::Ip(network.source));
+            self.add(FieldId::PacketOuterDestinationIp, Value::Ip(network.destination));
+            if let Some((source, destination)) = network.transport.and_then(|t| t.ports()) {
+                self.add_number(FieldId::PacketOuterSourcePort, source);
+                self.add_number(FieldId::PacketOuterDestinationPort, destination);
+            }
+        }
+    }
+
+    fn add_ports(&mut self, (source, destination): (u16, u16)) {
+        self.add_number(FieldId::SourcePort, source);
+        self.add_number(FieldId::DestinationPort, destination);
     }
 
     fn add_network(&mut self, network: &'a NetworkLayer) {
@@ -199,9 +243,8 @@ impl<'a> Document<'a> {
             }
         }
         let Some(transport) = &network.transport else { return };
-        if let Some((source, destination)) = transport.ports() {
-            self.add_number(FieldId::SourcePort, source);
-            self.add_number(FieldId::DestinationPort, destination);
+        if let Some(ports) = transport.ports() {
+            self.add_ports(ports);
         }
         match transport {
             Transport::Tcp { flags: Some(flags), .. } => {
@@ -222,15 +265,6 @@ impl<'a> Document<'a> {
 #[must_use]
 pub fn sequence(frame: u64) -> i64 {
     i64::try_from(frame).unwrap_or(i64::MAX)
-}
-
-/// Every address in the packet, each once.
-fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
-    let mut addresses: Vec<IpAddr> =
-        layers.networks.iter().flat_map(|network| [network.source, network.destination]).collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    addresses
 }
 
 /// Every protocol number an IP header in the packet names, each once.

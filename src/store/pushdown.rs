@@ -49,8 +49,14 @@ fn of_predicate(predicate: &Predicate) -> Condition {
             [FieldId::SourceMac, FieldId::DestinationMac],
             &Value::Text(mac.to_string().into()),
         ),
+        // Any layer's, so the outer ones too.
         Predicate::Port(port) => either(
-            [FieldId::SourcePort, FieldId::DestinationPort],
+            [
+                FieldId::SourcePort,
+                FieldId::DestinationPort,
+                FieldId::PacketOuterSourcePort,
+                FieldId::PacketOuterDestinationPort,
+            ],
             &Value::Number(i64::from(*port)),
         ),
         Predicate::Protocol(protocol) => of_protocol(*protocol),
@@ -81,7 +87,7 @@ fn equals(field: FieldId, text: impl Into<Cow<'static, str>>) -> Condition {
     Condition::Equals(field, Value::Text(text.into()))
 }
 
-fn either(fields: [FieldId; 2], value: &Value<'static>) -> Condition {
+fn either<const N: usize>(fields: [FieldId; N], value: &Value<'static>) -> Condition {
     or(fields.into_iter().map(|field| Condition::Equals(field, value.clone())))
 }
 

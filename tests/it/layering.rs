@@ -38,6 +38,11 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("liblzma", &["capture"]),
     ("bzip2", &["capture"]),
     ("etherparse", &["decode"]),
+    ("domain", &["decode/application"]),
+    ("tls_parser", &["decode/application/tls"]),
+    ("x509_parser", &["decode/application/tls"]),
+    ("md5", &["decode/application/tls"]),
+    ("ring", &["decode/application"]),
     ("tantivy", &["store/embedded"]),
     ("postcard", &["store/embedded"]),
     ("fs4", &["store/embedded"]),
@@ -52,6 +57,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("notify", &["ingest/discover"]),
     ("libc", &["ingest/lease.rs"]),
     ("blake3", &["packet"]),
+    ("sha1", &["packet"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
 
 mod again;
+mod decoding;
 mod errors;
 mod everything;
 mod large;
@@ -14,6 +15,7 @@ mod prune;
 mod readme;
 mod rotation;
 mod service;
+mod tunnels;
 mod watch;
 mod words;
 

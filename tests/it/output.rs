@@ -4,7 +4,9 @@ use std::fs;
 use std::io::Read as _;
 use std::process::Stdio;
 
-use crate::support::{Sandbox, conversations, many};
+use pcap_archiver::testing::{tcp_frame, udp_frame};
+
+use crate::support::{Pcap, Sandbox, conversations, many};
 
 fn filled() -> Sandbox {
     let sandbox = Sandbox::embedded();
@@ -41,8 +43,34 @@ fn list_is_one_line_a_packet() {
     assert_eq!(
         listed,
         "2023-11-14T22:13:20.999999997Z 192.168.99.100:34557 > 173.194.191.104:80 \
-         tcp [psh,ack] http 97\n"
+         tcp [psh,ack] http 97 GET /\n"
     );
+}
+
+/// Names out of packets are shown, and cannot command the terminal.
+#[test]
+fn lists_show_what_is_said_and_nothing_else() {
+    let at = |text: &str| text.parse().unwrap();
+    let request = "GET /\u{1b}]0;owned\u{7} HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    let banner = "220 \u{9b}2Jready\u{202e}\r\n";
+    let question = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\0\0\x01\0\x01";
+    let pcap = Pcap::new(1)
+        .packet(1, 0, &tcp_frame(at("192.0.2.1:4000"), at("192.0.2.2:80"), request.as_bytes()))
+        .packet(2, 0, &tcp_frame(at("192.0.2.2:25"), at("192.0.2.1:4000"), banner.as_bytes()))
+        .packet(3, 0, &udp_frame(at("192.0.2.1:4000"), at("192.0.2.2:53"), question));
+    let sandbox = Sandbox::embedded();
+    sandbox.file("a.pcap", &pcap.bytes());
+    sandbox.ok(&["ingest", "a.pcap"]);
+    let listed = sandbox.ok(&["fetch", "--list"]);
+    for expected in
+        [r"GET a.example/\u{1b}]0;owned\u{7}", r"220 \u{9b}2Jready\u{202e}", "A www.example"]
+    {
+        assert!(listed.contains(expected), "{expected} is not in {listed}");
+    }
+    let json = sandbox.ok(&["fetch", "--json"]);
+    for shown in [listed, json] {
+        assert!(!shown.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
+    }
 }
 
 #[test]

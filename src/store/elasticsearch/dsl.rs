@@ -114,6 +114,8 @@ mod tests {
                 { "bool": { "minimum_should_match": 1, "should": [
                     { "term": { "source.port": 53 } },
                     { "term": { "destination.port": 53 } },
+                    { "term": { "packet.outer.source.port": 53 } },
+                    { "term": { "packet.outer.destination.port": 53 } },
                 ] } },
             ])
         );

@@ -153,8 +153,8 @@ mod tests {
         };
         assert_eq!(
             explain(&query),
-            "(source.port:53 or destination.port:53) \
-             and @timestamp >= 2023-11-14T22:13:20.000000000Z"
+            "(source.port:53 or destination.port:53 or packet.outer.source.port:53 \
+             or packet.outer.destination.port:53) and @timestamp >= 2023-11-14T22:13:20.000000000Z"
         );
         assert_eq!(explain(&Query::all()), "all");
     }

@@ -43,7 +43,10 @@ pub(super) enum Search {
 /// answer may be too large, and each term costs time and space.
 pub(super) fn answering(id: FieldId) -> FieldId {
     match id {
-        FieldId::SourceIp | FieldId::DestinationIp => FieldId::RelatedIp,
+        FieldId::SourceIp
+        | FieldId::DestinationIp
+        | FieldId::PacketOuterSourceIp
+        | FieldId::PacketOuterDestinationIp => FieldId::RelatedIp,
         FieldId::NetworkBytes => FieldId::PacketLength,
         id => id,
     }
@@ -60,10 +63,15 @@ fn search_of(id: FieldId) -> Option<Search> {
     }
     Some(match (id, field.kind) {
         (FieldId::PacketCapture, _) => Search::Capture,
-        (FieldId::SourcePort | FieldId::DestinationPort | FieldId::PacketIpProtocols, _) => {
-            Search::Number
-        }
-        (_, Kind::Time | Kind::Long | Kind::Integer | Kind::Short) => Search::Column,
+        (
+            FieldId::SourcePort
+            | FieldId::DestinationPort
+            | FieldId::PacketOuterSourcePort
+            | FieldId::PacketOuterDestinationPort
+            | FieldId::PacketIpProtocols,
+            _,
+        ) => Search::Number,
+        (_, Kind::Time | Kind::Date | Kind::Long | Kind::Integer | Kind::Short) => Search::Column,
         (_, Kind::Ip) => Search::Ip,
         (_, Kind::Keyword) => Search::Text,
         (_, Kind::Boolean) => Search::Flag,

@@ -1,0 +1,113 @@
+//! Hosts are found wherever they stand in a packet: in tunnels, behind tags, in ARP.
+
+use crate::decoding::frames::{self, INSIDE, INSIDE_V6, OUTSIDE};
+use crate::support::{Sandbox, read_all};
+
+/// What [`frames`] makes, and a host in it that is not the outermost.
+const INNER: &[(&str, &str)] = &[
+    ("vxlan.pcap", INSIDE[0]),
+    ("vxlan-gpe.pcap", INSIDE[0]),
+    ("gre.pcap", INSIDE[1]),
+    ("gre-ethernet.pcap", INSIDE[1]),
+    ("nvgre.pcap", INSIDE[0]),
+    ("pptp.pcap", INSIDE[0]),
+    ("erspan.pcap", INSIDE[1]),
+    ("gtp.pcap", INSIDE[0]),
+    ("gtp.pcap", INSIDE_V6[1]),
+    ("geneve.pcap", INSIDE[0]),
+    ("ipip.pcap", INSIDE[0]),
+    ("6in4.pcap", INSIDE_V6[0]),
+    ("4in6.pcap", INSIDE[0]),
+    ("teredo.pcap", INSIDE_V6[0]),
+    ("l2tp.pcap", INSIDE[0]),
+    ("nested.pcap", INSIDE_V6[0]),
+    ("qinq.pcap", INSIDE_V6[0]),
+    ("qinq-deep.pcap", INSIDE[0]),
+    ("mpls.pcap", INSIDE[1]),
+    ("pseudowire.pcap", INSIDE[1]),
+    ("pppoe.pcap", INSIDE[0]),
+    ("pbb.pcap", INSIDE[0]),
+    ("macsec.pcap", INSIDE[0]),
+    ("snap.pcap", INSIDE[0]),
+    ("arp.pcap", INSIDE[1]),
+    ("rarp.pcap", INSIDE[0]),
+    ("link-127-radiotap.pcap", INSIDE[0]),
+    ("link-105-wlan.pcap", INSIDE[0]),
+    ("link-166-pppd.pcap", INSIDE[0]),
+    ("link-205-chdlc-with-direction.pcap", INSIDE[0]),
+    ("link-206-frame-relay-with-direction.pcap", INSIDE[0]),
+    ("link-219-mpls.pcap", INSIDE[0]),
+];
+
+fn capture(name: &str) -> Vec<u8> {
+    let captures = frames::captures();
+    captures.into_iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("{name}")).1
+}
+
+fn count(sandbox: &Sandbox, words: &[&str]) -> usize {
+    sandbox.ok(&[&["fetch", "--count"], words].concat()).trim().parse().unwrap()
+}
+
+#[test]
+fn hosts_are_found_inside_of_everything() {
+    let sandbox = Sandbox::embedded();
+    let names: std::collections::BTreeSet<&str> = INNER.iter().map(|(name, _)| *name).collect();
+    for name in &names {
+        sandbox.file(&format!("captures/{name}"), &capture(name));
+    }
+    sandbox.ok(&["ingest", "captures"]);
+    for (name, host) in INNER {
+        sandbox.ok(&["fetch", host, "--file", name, "-w", "found.pcap"]);
+        assert!(!read_all(&sandbox.path("found.pcap")).is_empty(), "{host} in {name}");
+    }
+    // The outer ends are found too, and so are both together, and inner and outer ports.
+    for words in [
+        &[OUTSIDE[0], INSIDE[0], "--file", "vxlan.pcap"][..],
+        &["4789", "40001", "--file", "vxlan.pcap"],
+        &["192.0.2.0/24", INSIDE[0], "--file", "gre.pcap"],
+        &["172.16.0.1", INSIDE_V6[1], OUTSIDE[1], "--file", "nested.pcap"],
+    ] {
+        assert_ne!(count(&sandbox, words), 0, "{words:?}");
+    }
+    assert_eq!(count(&sandbox, &["10.3.3.3"]), 0);
+}
+
+/// tcpdump's `host` looks at the outer header of an ICMP error only, and so does ours; what the
+/// error speaks of is in the document.
+#[test]
+fn what_an_icmp_error_quotes_is_related_and_no_host() {
+    let sandbox = Sandbox::embedded();
+    let file = sandbox.file("icmp.pcap", &capture("icmp.pcap"));
+    sandbox.ok(&["ingest", "icmp.pcap"]);
+    let everything = sandbox.ok(&["fetch", "--json"]);
+    let quoting: Vec<serde_json::Value> = everything
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|document: &serde_json::Value| {
+            document["related"]["ip"].as_array().unwrap().contains(&OUTSIDE[0].into())
+        })
+        .collect();
+    assert_eq!(quoting.len(), 3);
+    for document in &quoting {
+        assert_eq!(document["source"]["ip"], INSIDE[0]);
+        assert_eq!(document["destination"]["ip"], INSIDE[1]);
+    }
+    assert_eq!(count(&sandbox, &[OUTSIDE[0]]), 0);
+    let expression = format!("host {}", OUTSIDE[0]);
+    assert!(crate::support::tcpdump(&file, &expression).is_empty());
+}
+
+#[test]
+fn ports_of_later_fragments_are_found_by_the_store_and_not_by_words() {
+    let sandbox = Sandbox::embedded();
+    let file = sandbox.file("fragments.pcap", &capture("fragments.pcap"));
+    sandbox.ok(&["ingest", "fragments.pcap"]);
+    // As tcpdump: a later fragment has no port, and an IPv6 fragment header hides the first's.
+    assert_eq!(count(&sandbox, &["40002"]), 1);
+    assert_eq!(
+        read_all(&file).len() - 1,
+        count(&sandbox, &[]) - count(&sandbox, &["40002"]),
+        "all were stored"
+    );
+    assert_eq!(crate::support::tcpdump(&file, "port 40002").len(), 16 + 14 + 20 + 16);
+}
