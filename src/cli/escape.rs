@@ -41,14 +41,15 @@ pub(super) fn is_harmful(character: char) -> bool {
 /// A JSON writer escapes the control characters below U+0020 and no others.
 pub(super) fn json(json: Vec<u8>) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(&json) else { return json };
-    if !text.chars().any(|character| is_harmful(character)) {
+    if !text.chars().any(is_harmful) {
         return json;
     }
     let mut escaped = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         if is_harmful(character) {
             // All of them lie below U+10000: one unit of UTF-16.
-            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+            write!(escaped, "\\u{:04x}", u32::from(character))
+                .unwrap_or_else(|_| unreachable!("a string takes any text"));
         } else {
             escaped.push(character);
         }

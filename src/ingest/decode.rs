@@ -30,7 +30,7 @@ pub(super) async fn decode(
     let mut working = FuturesOrdered::new();
     let mut ready = Vec::new();
     let mut open = true;
-    let mut captures = HashMap::new();
+    let mut readings = HashMap::new();
     while open || !working.is_empty() {
         tokio::select! {
             count = packets.recv_many(&mut ready, READY), if open && working.len() < workers => {
@@ -48,7 +48,7 @@ pub(super) async fn decode(
             Some(decoded) = working.next(), if !working.is_empty() => {
                 // The writer is gone or a bug struck: the rest has nowhere to go.
                 let Ok(mut step) = decoded else { return };
-                join_fragments(&mut captures, &mut step);
+                join_fragments(&mut readings, &mut step);
                 if records.send(step).await.is_err() {
                     return;
                 }
@@ -58,17 +58,18 @@ pub(super) async fn decode(
 }
 
 /// Gives later fragments the ports of their first, which may stand in an earlier batch.
-fn join_fragments(captures: &mut HashMap<u64, Fragments>, step: &mut Step<PacketRecord>) {
+fn join_fragments(readings: &mut HashMap<u64, Fragments>, step: &mut Step<PacketRecord>) {
     match step {
         Step::Packets { capture, packets, .. } => {
-            let fragments = captures.entry(capture.number).or_default();
+            let fragments = readings.entry(capture.reading).or_default();
             for record in packets {
                 fragments.apply(&mut record.layers);
             }
         }
-        Step::End { number, .. } => {
-            captures.remove(number);
+        Step::End(end) if end.concluded => {
+            readings.remove(&end.reading);
         }
+        Step::End(_) => {}
     }
 }
 

@@ -143,6 +143,8 @@ enum Step<T> {
 struct FileEnd {
     reading: u64,
     part: u64,
+    /// Whether nothing more comes of this reading.
+    concluded: bool,
     /// What to say of it; `None` when there is nothing new.
     report: Option<FileReport>,
     /// A file that can be recognised.

@@ -12,7 +12,6 @@ use tracing::{error, info};
 
 use crate::ingest::acknowledged::Acknowledged;
 use crate::ingest::dead_letters::DeadLetters;
-use crate::ingest::file_state::Finished;
 use crate::ingest::ledger::{Entry, Ledger};
 use crate::ingest::purge::Candidate;
 use crate::ingest::{
@@ -211,6 +210,9 @@ impl Writer {
             if let Some(ended) = end.file.take() {
                 self.file_safe(end.reading, ended).await;
             }
+            if end.concluded {
+                self.readings.remove(&end.reading);
+            }
             let Some(report) = end.report else { continue };
             let report = FileReport {
                 stored: part.stored,
@@ -235,9 +237,6 @@ impl Writer {
         let acknowledged = self.readings.get(&reading);
         let mark = acknowledged.map_or(ended.base, Acknowledged::mark);
         let rejected = acknowledged.map_or(ended.rejected_before, Acknowledged::rejected);
-        if ended.finished.is_none_or(Finished::is_sure) {
-            self.readings.remove(&reading);
-        }
         self.beside.ledger.record(Entry {
             store: String::new(),
             path: ended.path.clone(),

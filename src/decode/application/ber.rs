@@ -73,7 +73,7 @@ pub(super) fn text(data: &mut Cursor<'_>, tag: u8) -> Option<String> {
 }
 
 /// The content of the member with this tag, among those that follow; it is whole.
-pub(super) fn member<'a>(mut data: Cursor<'a>, tag: u8) -> Option<Cursor<'a>> {
+pub(super) fn member(mut data: Cursor<'_>, tag: u8) -> Option<Cursor<'_>> {
     while let Some(element) = next(&mut data) {
         if element.tag == tag {
             return element.is_whole.then_some(element.content);

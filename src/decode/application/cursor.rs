@@ -82,3 +82,10 @@ pub(super) fn text_utf16(bytes: &[u8]) -> Option<String> {
         char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     self::text(text.as_bytes())
 }
+
+/// Two digits for each byte, in lower case.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}

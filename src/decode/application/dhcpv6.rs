@@ -120,9 +120,8 @@ impl Reading {
 /// The Ethernet address in a DUID of the types "link-layer address (plus time)" (RFC 8415,
 /// section 11).
 fn hardware_address(duid: &[u8]) -> Option<MacAddress> {
-    let address = match duid {
-        [0, 1, 0, 1, _, _, _, _, address @ ..] | [0, 3, 0, 1, address @ ..] => address,
-        _ => return None,
+    let ([0, 1, 0, 1, _, _, _, _, address @ ..] | [0, 3, 0, 1, address @ ..]) = duid else {
+        return None;
     };
     address.try_into().ok().map(MacAddress)
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::base::iana::{Class, OptRcode, Rtype};
+use domain::base::iana::{Class, Opcode, OptRcode, Rtype};
 use domain::base::message::RecordSection;
 use domain::base::name::ToLabelIter;
 use domain::base::wire::ParseError;
@@ -131,23 +131,24 @@ fn decode(payload: &[u8], is_netbios: bool) -> Option<Application> {
         (reading.dnssec_ok, "DO"),
     ];
     let code = OptRcode::from_parts(header.rcode(), reading.code_high);
-    let operation = header.opcode();
     let dns = Dns {
         id: header.id(),
         is_answer: header.qr(),
-        operation: match is_netbios {
-            true => netbios::operation(operation.to_int()),
-            false => match operation.to_mnemonic_str() {
-                Some(name) => name.to_owned(),
-                None => format!("OPCODE{}", operation.to_int()),
-            },
-        },
+        operation: operation(header.opcode(), is_netbios),
         response_code: header.qr().then(|| code.to_string()),
         flags: set.into_iter().filter(|(set, _)| *set).map(|(_, name)| name).collect(),
         ..reading.dns
     };
     let message = packet::Message::Dns(Box::new(dns));
     Some(Application { notes: reading.notes, ..Application::of(message) })
+}
+
+fn operation(operation: Opcode, is_netbios: bool) -> String {
+    match operation.to_mnemonic_str() {
+        _ if is_netbios => netbios::operation(operation.to_int()),
+        Some(name) => name.to_owned(),
+        None => format!("OPCODE{}", operation.to_int()),
+    }
 }
 
 /// What was read so far.

@@ -29,7 +29,7 @@ mod text_commands;
 mod tls;
 
 use crate::packet::{Application, Layers};
-use cursor::{Cursor, text, text_utf16};
+use cursor::{Cursor, hexadecimal, text, text_utf16};
 
 /// The protocols inside a payload, outermost first, and what was found.
 struct Found {

@@ -42,6 +42,7 @@ fn exchange(layers: Layers) -> (Exchange, User) {
     (*exchange, details.user)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what is compared is an option")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

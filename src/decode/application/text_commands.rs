@@ -143,7 +143,8 @@ impl Talk {
     fn pop3(&mut self, line: &[u8]) -> Option<()> {
         let (word, rest) = words(line);
         if matches!(word, b"+OK" | b"-ERR") {
-            return self.answer(word, rest);
+            self.answer(word, rest);
+            return Some(());
         }
         let (command, argument) = command(line, POP3_COMMANDS)?;
         match command.as_str() {
@@ -165,7 +166,8 @@ impl Talk {
         }
         let (word, text_behind) = words(rest);
         if matches!(word, b"OK" | b"NO" | b"BAD" | b"BYE" | b"PREAUTH") {
-            return self.answer(word, text_behind);
+            self.answer(word, text_behind);
+            return Some(());
         }
         let (command, argument) = command(rest, IMAP_COMMANDS)?;
         match command.as_str() {
@@ -186,13 +188,13 @@ impl Talk {
         if !is_answer || !self.exchange.operations.is_empty() {
             return None;
         }
-        self.answer(code, rest.get(1..).unwrap_or_default())
+        self.answer(code, rest.get(1..).unwrap_or_default());
+        Some(())
     }
 
-    fn answer(&mut self, status: &[u8], rest: &[u8]) -> Option<()> {
+    fn answer(&mut self, status: &[u8], rest: &[u8]) {
         self.exchange.status = text(status);
         self.argument(rest);
-        Some(())
     }
 
     /// The first one stands for all.

@@ -246,7 +246,7 @@ impl Reader {
     fn leave(file: Followed, steps: &Steps) -> Result<(), Closed> {
         let Followed { look, reading, mut parts, .. } = file;
         if parts.is_reported() {
-            return Ok(());
+            return parts.leave(steps);
         }
         Self::end(&look, &reading, &mut parts, FileOutcome::Growing, steps)
     }

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ingest::file_state::FileId;
+use crate::ingest::file_state::{FileId, Finished};
 use crate::ingest::read::reading::Reading;
 use crate::ingest::read::{Closed, Numbered, Steps};
 use crate::ingest::{Ended, FileEnd, FileOutcome, FileReport, OpenCapture, Step};
@@ -200,7 +200,9 @@ impl Parts {
             notes: mem::take(&mut self.notes),
             ..FileReport::default()
         };
-        self.step(has_news.then_some(report), ended, steps)
+        let concluded =
+            ended.as_ref().is_none_or(|ended| ended.finished.is_none_or(Finished::is_sure));
+        self.step(has_news.then_some(report), ended, concluded, steps)
     }
 
     /// Ends a stream.
@@ -212,26 +214,33 @@ impl Parts {
             notes: mem::take(&mut self.notes),
             ..FileReport::default()
         };
-        self.step(Some(report), None, steps)
+        self.step(Some(report), None, true, steps)
+    }
+
+    /// Nothing more comes, and there is nothing to say.
+    pub(super) fn leave(&mut self, steps: &Steps) -> Result<(), Closed> {
+        self.step(None, None, true, steps)
     }
 
     fn step(
         &mut self,
         report: Option<FileReport>,
         file: Option<Ended>,
+        concluded: bool,
         steps: &Steps,
     ) -> Result<(), Closed> {
         let part = mem::replace(&mut self.part, number());
         (self.read, self.reported) = (0, true);
         // The next packet begins a new part of the same reading.
         self.batches.clear();
-        send(FileEnd { reading: self.reading, part, report, file }, steps)
+        send(FileEnd { reading: self.reading, part, concluded, report, file }, steps)
     }
 }
 
 /// Reports a file of which nothing was read.
 pub(super) fn report(report: FileReport, steps: &Steps) -> Result<(), Closed> {
-    send(FileEnd { reading: number(), part: number(), report: Some(report), file: None }, steps)
+    let (reading, part) = (number(), number());
+    send(FileEnd { reading, part, concluded: true, report: Some(report), file: None }, steps)
 }
 
 fn send(end: FileEnd, steps: &Steps) -> Result<(), Closed> {

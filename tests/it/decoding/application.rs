@@ -172,9 +172,7 @@ const TLS_NAMES: &[&str] =
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
         columns: NAMES,
-        applies: |pair| {
-            ["sctp", "ipcomp", "capwap.data"].iter().any(|name| pair.theirs.has(name))
-        },
+        applies: |pair| ["sctp", "ipcomp", "capwap.data"].iter().any(|name| pair.theirs.has(name)),
         reason: "HTTP over SCTP, compressed packets and CAPWAP are not looked into",
     },
     Difference {
@@ -185,9 +183,9 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         columns: TLS_NAMES,
         applies: |pair| pair.theirs.has("quic"),
-        reason: "tshark puts QUIC handshakes together over several packets and has the keys of \
-                 the server from the client's packet; it needs the first packet for that, where \
-                 one packet is enough here",
+        reason: "tshark has the keys of a QUIC server from the client's packet, and joins handshakes \
+                 over several packets; pieces in another order within a packet are joined only \
+                 here",
     },
     Difference {
         columns: TLS_NAMES,

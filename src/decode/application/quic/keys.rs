@@ -24,6 +24,7 @@ const SALT_DRAFT_23: [u8; 20] = [
     0xbe, 0xf9, 0xf5, 0x02,
 ];
 const LAST_WITH_SALT_23: u32 = 0xff00_001c;
+const FIRST_WITH_SALT_29: u32 = LAST_WITH_SALT_23 + 1;
 const LAST_WITH_SALT_29: u32 = 0xff00_0020;
 const DRAFT: u32 = 0xff00_0000;
 /// The sample for header protection stands where the packet number ends when it is longest.
@@ -45,7 +46,7 @@ impl InitialKeys {
         let salt = match version {
             V2 => &SALT_V2,
             DRAFT..=LAST_WITH_SALT_23 => &SALT_DRAFT_23,
-            DRAFT..=LAST_WITH_SALT_29 => &SALT_DRAFT_29,
+            FIRST_WITH_SALT_29..=LAST_WITH_SALT_29 => &SALT_DRAFT_29,
             _ => &SALT_V1,
         };
         let [header, key, nonce] = match version {

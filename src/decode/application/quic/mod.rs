@@ -6,7 +6,7 @@
 
 mod keys;
 
-use super::{Cursor, Found, Ports, tls};
+use super::{Cursor, Found, Ports, hexadecimal, tls};
 use crate::packet::{Application, Message, Quic};
 use keys::InitialKeys;
 
@@ -123,7 +123,7 @@ impl<'a> Header<'a> {
 
     fn connection_ids(&self) -> Vec<String> {
         let ids = [self.destination, self.source].into_iter().filter(|id| !id.is_empty());
-        ids.map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect()).collect()
+        ids.map(hexadecimal).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
 
-use crate::decode::application::Cursor;
+use crate::decode::application::{Cursor, hexadecimal};
 use crate::packet::{Certificate, Timestamp};
 
 /// Names that are kept of one certificate; some of content networks have hundreds.
@@ -22,7 +22,7 @@ pub(super) fn first(body: &[u8]) -> Option<Certificate> {
     let (_, certificate) = parse_x509_certificate(bytes).ok()?;
     let names = certificate.subject_alternative_name().ok().flatten();
     Some(Certificate {
-        sha256: hexadecimal(digest(&SHA256, bytes).as_ref()),
+        sha256: hexadecimal(digest(&SHA256, bytes).as_ref()).to_uppercase(),
         subject: certificate.subject().to_string(),
         issuer: certificate.issuer().to_string(),
         not_before: timestamp(certificate.validity().not_before),
@@ -54,8 +54,4 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
         },
         _ => None,
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }

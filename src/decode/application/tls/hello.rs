@@ -107,7 +107,7 @@ impl<'a> ClientHello<'a> {
         match kind {
             SERVER_NAME => self.server_name = server_name(data),
             SUPPORTED_GROUPS => {
-                self.groups = data.sized_u16().into_iter().flat_map(numbers).collect()
+                self.groups = data.sized_u16().into_iter().flat_map(numbers).collect();
             }
             POINT_FORMATS => self.point_formats = data.sized_u8().unwrap_or_default().to_vec(),
             SIGNATURE_ALGORITHMS => {

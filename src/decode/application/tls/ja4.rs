@@ -7,6 +7,8 @@
 
 use ring::digest::{SHA256, digest};
 
+use crate::decode::application::hexadecimal;
+
 use super::hello::{ALPN, ClientHello, SERVER_NAME, is_grease};
 
 /// What carries the handshake.
@@ -84,5 +86,5 @@ fn hash(text: &str) -> String {
         return "0".repeat(HASH_LENGTH);
     }
     let digest = digest(&SHA256, text.as_bytes());
-    digest.as_ref()[..HASH_LENGTH / 2].iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&digest.as_ref()[..HASH_LENGTH / 2])
 }
