@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, UsageError, output, progress};
+use crate::folders;
 use crate::ingest::{
     self, FileOutcome, FileReport, IngestOptions, Input, Observer, Progress, PurgeOptions, Totals,
     Watch,
 };
 use crate::query::{Filter, Query};
-use crate::store::{PacketStore, RetryPolicy, RetryStore, StoreErrorKind};
+use crate::store::{PacketStore, RetryPolicy, RetryStore, StoreError, StoreErrorKind};
 
 /// Rejected packets that a report lists; all of them are in the log.
 const LISTED: usize = 5;
@@ -225,7 +226,7 @@ impl PurgeArgs {
             return Ok(None);
         }
         if let (Some(folder), false) = (&self.purge_to, self.dry_run) {
-            std::fs::create_dir_all(folder)
+            folders::create(folder)
                 .with_context(|| format!("use --purge-to {}", folder.display()))?;
         }
         let reader = match &self.read_key_file {
@@ -253,9 +254,15 @@ async fn check(store: &dyn PacketStore, watch: bool) -> anyhow::Result<()> {
     match store.check().await {
         // The embedded store is made by its first packet.
         Err(error) if error.kind == StoreErrorKind::NotSetUp => Ok(()),
-        Err(error) if watch && error.is_retryable() => Ok(()),
+        Err(error) if watch && may_come(&error) => Ok(()),
         checked => Ok(checked?),
     }
+}
+
+/// A server that has just been started refuses every key for some seconds; how long it may, the
+/// first request says that has to get through.
+fn may_come(error: &StoreError) -> bool {
+    error.is_retryable() || error.kind == StoreErrorKind::Unauthorized
 }
 
 /// Nothing goes that cannot be counted back: whether it can is asked before anything is read.
@@ -268,7 +275,7 @@ async fn may_read(store: &dyn PacketStore, watch: bool) -> anyhow::Result<()> {
             Err(UsageError(what.into()).into())
         }
         Err(error) if error.kind == StoreErrorKind::NotSetUp => Ok(()),
-        Err(error) if watch && error.is_retryable() => Ok(()),
+        Err(error) if watch && may_come(&error) => Ok(()),
         counted => Ok(counted.map(|_| ())?),
     }
 }

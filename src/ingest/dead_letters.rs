@@ -1,7 +1,7 @@
 //! Packets that the store refused: whole, in capture files under the state directory, with the
 //! reason beside each, to be ingested again when the reason is gone.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Lines, Write as _};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::capture::{CaptureWriter, Format};
+use crate::folders;
 use crate::packet::{Fingerprint, Origin, Source, StoredPacket, Timestamp};
 
 /// The folder in the state directory.
@@ -72,14 +73,14 @@ impl DeadLetters {
 
 impl Letters {
     fn create(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        folders::create(folder)?;
         let time = Timestamp::now().to_string().replace([':', '.'], "-");
         let capture = folder.join(format!("{time}-{}.pcapng", process::id()));
         let reasons = capture.with_extension(REASONS);
         for path in [&capture, &reasons] {
             OpenOptions::new().write(true).create_new(true).open(path)?.sync_all()?;
         }
-        File::open(folder)?.sync_all()?;
+        folders::sync(folder)?;
         Ok(Self { capture, reasons, safe: (0, 0) })
     }
 
@@ -162,6 +163,8 @@ impl Origins {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+
+    use std::fs;
 
     use super::*;
     use crate::capture::CaptureReader;

@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::folders;
 use crate::packet::{Fingerprint, Mark, Source, Trail};
 use crate::store::{PacketStore, StoreError, StoreResult};
 use budget::{Budget, Share};
@@ -268,7 +269,7 @@ fn open_ledger(store: &str, options: &IngestOptions) -> Result<Ledger, IngestErr
     let directory = &options.state_directory;
     let failed = |source| IngestError::StateDirectory { path: directory.clone(), source };
     if options.resume || options.purge.is_some() {
-        std::fs::create_dir_all(directory).map_err(failed)?;
+        folders::create(directory).map_err(failed)?;
     }
     if options.resume {
         Ledger::open(directory, store).map_err(failed)

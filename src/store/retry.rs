@@ -40,8 +40,8 @@ impl Default for RetryPolicy {
     }
 }
 
-/// How long a store that has let this caller in before may refuse the login: a server that has
-/// just been started knows no keys for some seconds.
+/// How long a store that has let this caller in before, or is waited for however long it takes,
+/// may refuse the login: a server that has just been started knows no keys for some seconds.
 const LOGIN_MAY_FAIL: Duration = Duration::from_mins(5);
 
 /// Wraps a store; the only place in the program that waits and tries again.
@@ -66,9 +66,12 @@ impl RetryStore {
 
     /// Waits before the next try, or hands the error on when there was enough waiting.
     async fn wait(&self, patience: &mut Patience, error: StoreError) -> StoreResult<()> {
+        // Who never gives up may have come up before the store.
+        let may_be_starting =
+            self.was_let_in.load(Ordering::Relaxed) || self.policy.give_up_after.is_none();
         let may_pass = error.is_retryable()
             || error.kind == StoreErrorKind::Unauthorized
-                && self.was_let_in.load(Ordering::Relaxed)
+                && may_be_starting
                 && patience.refused_since.get_or_insert_with(Instant::now).elapsed()
                     < LOGIN_MAY_FAIL;
         if may_pass { patience.wait(error).await } else { Err(error) }

@@ -5,12 +5,14 @@
 #![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
 
 mod errors;
+mod faults;
 mod outage;
 mod pages;
 mod program;
 mod prune;
 #[path = "../support/mod.rs"]
 mod sandbox;
+mod server;
 mod service;
 mod setup;
 mod support;

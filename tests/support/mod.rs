@@ -2,12 +2,17 @@
 
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
+pub mod kept;
+pub mod records;
+pub mod service;
+pub mod tools;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pcap_archiver::capture::CaptureReader;
 use pcap_archiver::packet::CapturedPacket;
@@ -57,19 +62,15 @@ impl Sandbox {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pcap-archiver"));
-        for (name, _) in std::env::vars() {
-            if name.starts_with("PCAP_ARCHIVER_") || name == "RUST_LOG" {
-                command.env_remove(name);
-            }
-        }
-        command
-            .args(arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .env("XDG_STATE_HOME", self.directory.path().join("state"))
-            .current_dir(self.directory.path())
-            .stdin(Stdio::null());
-        command
+        command(self.directory.path(), &self.environment, arguments)
+    }
+
+    /// Makes the same command again and again, for as long as the directory is there.
+    pub fn recipe(&self, arguments: &[&str]) -> impl Fn() -> Command + 'static {
+        let directory = self.directory.path().to_owned();
+        let environment = self.environment.clone();
+        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        move || command(&directory, &environment, &arguments)
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {
@@ -91,6 +92,26 @@ impl Sandbox {
         child.stdin.take().unwrap().write_all(input).unwrap();
         child.wait_with_output().unwrap().into()
     }
+}
+
+fn command(
+    directory: &Path,
+    environment: &[(String, String)],
+    arguments: &[impl AsRef<std::ffi::OsStr>],
+) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pcap-archiver"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("PCAP_ARCHIVER_") || name == "RUST_LOG" {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .env("XDG_STATE_HOME", directory.join("state"))
+        .current_dir(directory)
+        .stdin(Stdio::null());
+    command
 }
 
 impl From<Output> for Run {
@@ -231,6 +252,29 @@ pub fn tcpdump(file: &Path, expression: &str) -> Vec<u8> {
     let mut arguments = vec!["-r", &file, "-w", "-", "--time-stamp-precision=nano"];
     arguments.extend(expression.split_whitespace());
     oracle("tcpdump", &arguments).split_off(24)
+}
+
+/// Says something past the test program, which shows what tests print only when they fail.
+pub fn say(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+/// More than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Waits until it is so; fails when that takes too long.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Sends a signal, such as `-TERM`.
+pub fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
 }
 
 /// Waits for a child and returns the most memory it had resident, in KiB.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::folders;
+
 /// The file of receipts in the state directory.
 const NAME: &str = "receipts.jsonl";
 
@@ -73,17 +75,14 @@ impl Action {
 /// Adds a receipt; it has reached the disk when this returns.
 pub(super) fn add(directory: &Path, receipt: &PurgeReceipt) -> io::Result<()> {
     let path = directory.join(NAME);
-    let is_new = !path.try_exists()?;
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let mut line = end_of_last_line(&mut file)?;
     serde_json::to_writer(&mut line, receipt)?;
     line.push(b'\n');
     file.write_all(&line)?;
     file.sync_data()?;
-    if is_new {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(())
+    // Every time, since a run that was killed may have made the file and not come here.
+    folders::sync(directory)
 }
 
 /// What a full disk has cut off of the last line.

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::folders;
 use crate::ingest::file_state::FileState;
 use crate::ingest::lease;
 
@@ -69,7 +70,10 @@ impl HiddenFile {
                 copy(&self.hidden, target)?;
                 fs::remove_file(&self.hidden)
             }
-            moved => moved,
+            moved => {
+                moved?;
+                target.parent().map_or(Ok(()), folders::sync)
+            }
         }
     }
 }
@@ -100,17 +104,14 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     copy.set_modified(fs::metadata(from)?.modified()?)?;
     copy.sync_all()?;
     fs::rename(&part, to)?;
-    if let Some(folder) = to.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    to.parent().map_or(Ok(()), folders::sync)
 }
 
 /// A name below `folder` that is free: a file that was moved there before is not replaced.
 pub(super) fn free_name(folder: &Path, below: &str) -> io::Result<PathBuf> {
     let wanted = folder.join(below);
     if let Some(parent) = wanted.parent() {
-        fs::create_dir_all(parent)?;
+        folders::create(parent)?;
     }
     let mut number = 0;
     let mut free = wanted.clone();

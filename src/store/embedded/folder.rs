@@ -1,7 +1,7 @@
 //! The directory of a store: what is in it, and which files in it are the store's own.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use tantivy::schema::Schema;
 use tantivy::store::{Compressor, ZstdCompressor};
 use tantivy::{Index, IndexSettings, ReloadPolicy, Searcher, TantivyError};
 
+use crate::folders;
 use crate::store::embedded::directory::{META_FILE, StoreDirectory};
 use crate::store::embedded::error::{index_error, io_error};
 use crate::store::embedded::lock::LOCK_FILES;
@@ -108,13 +109,7 @@ impl Folder {
 
     /// Makes the directory.
     pub(super) fn create(&self) -> StoreResult<()> {
-        let failed = |error: &io::Error| io_error(self.operation("make"), error);
-        fs::create_dir_all(&self.path).map_err(|error| failed(&error))?;
-        let parent = self.path.canonicalize().map_err(|error| failed(&error))?;
-        if let Some(parent) = parent.parent() {
-            sync(parent).map_err(|error| failed(&error))?;
-        }
-        Ok(())
+        folders::create(&self.path).map_err(|error| io_error(self.operation("make"), &error))
     }
 
     /// Opens the index, or makes it. The caller holds the writer lock.
@@ -276,11 +271,6 @@ fn remove_file(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Makes new names in a directory survive a power failure.
-fn sync(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
 /// Whether the store makes files of this name.

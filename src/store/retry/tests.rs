@@ -121,6 +121,14 @@ async fn a_wrong_key_is_not_tried_again() {
 }
 
 #[tokio::test]
+async fn a_service_that_came_up_before_its_store_is_let_in_later() {
+    let moody = Arc::new(Moody { largest: 200, calls: AtomicU64::new(6), ..Moody::default() });
+    let policy = RetryPolicy { give_up_after: None, ..policy(Duration::ZERO) };
+    let outcome = RetryStore::new(moody, policy).append(hundred()).await.unwrap();
+    assert_eq!(outcome.stored, 100);
+}
+
+#[tokio::test]
 async fn patience_ends() {
     let moody = Arc::new(Moody { largest: 0, ..Moody::default() });
     let store = RetryStore::new(moody, policy(Duration::from_millis(5)));
