@@ -23,7 +23,7 @@ fn purge_needs_the_read_key_and_proves_with_it() {
 
     let read = ["--read-key-file", "keys/read.key"];
     program.ok("publish", &[&purge[..], &read].concat());
-    assert!(!file.exists());
+    assert!(!file.try_exists().unwrap());
     let receipts = fs::read_to_string(program.sandbox.path("state/receipts.jsonl")).unwrap();
     let receipt: serde_json::Value = serde_json::from_str(receipts.trim()).unwrap();
     assert_eq!(receipt["action"], "deleted");
