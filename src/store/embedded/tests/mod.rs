@@ -183,7 +183,8 @@ async fn prune_is_exact_and_gives_the_space_back() {
     assert!(left < full / 3, "{left} of {full}");
     store.prune(PruneScope::All).await.unwrap();
     let left = store.status().await.unwrap().bytes.unwrap();
-    assert!(left < 16_384, "{left}");
+    // The list of segments names every field of the schema.
+    assert!(left < 65_536, "{left}");
 }
 
 /// A prune that was killed after its commit, before segments were written anew.
