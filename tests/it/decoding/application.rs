@@ -114,7 +114,7 @@ pub const COLUMNS: &[Column] = &[
 /// tshark's word for the root.
 fn dns_names(mut names: Vec<String>) -> Vec<String> {
     for name in names.iter_mut().filter(|name| *name == "<Root>") {
-        *name = ".".to_owned();
+        ".".clone_into(name);
     }
     names
 }
