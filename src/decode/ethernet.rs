@@ -46,11 +46,10 @@ const NAMED: &[(u16, &str)] = &[
 ];
 
 /// Service access points of IEEE 802.2.
-const SAP_SPANNING_TREE: u8 = 0x42;
 const SAP_IP: u8 = 0x06;
 const SAP_SNAP: u8 = 0xaa;
 /// What is only named, by its destination service access point.
-const SAP_NAMED: &[(u8, &str)] = &[(0xe0, "ipx"), (0xf0, "netbios"), (0xfe, "osi")];
+const SAP_NAMED: &[(u8, &str)] = &[(0x42, "stp"), (0xe0, "ipx"), (0xf0, "netbios"), (0xfe, "osi")];
 /// Unnumbered information: the control byte in front of IP and SNAP.
 const UNNUMBERED: u8 = 0x03;
 
@@ -119,7 +118,7 @@ pub(super) fn ether_type<'a>(number: u16, payload: &'a [u8], layers: &mut Layers
         }
         TRANSPARENT_BRIDGING => Ok(Some(Next::Ethernet(payload))),
         _ => {
-            name(NAMED, number, layers);
+            name_by(NAMED, number, layers);
             Ok(None)
         }
     }
@@ -129,16 +128,16 @@ pub(super) fn ether_type<'a>(number: u16, payload: &'a [u8], layers: &mut Layers
 pub(super) fn llc<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     // Novell's raw frames have no such header: they begin with the checksum of IPX.
     if data.starts_with(&[0xff, 0xff]) {
-        return named("ipx", layers);
+        name("ipx", layers);
+        return Ok(None);
     }
     layers.names.push("llc");
     let [destination, _, control, payload @ ..] = data else { return Err(cut("llc")) };
     match (*destination, *control) {
         (SAP_SNAP, UNNUMBERED) => snap(payload, layers),
         (SAP_IP, UNNUMBERED) => Ok(Some(Next::Ip(payload))),
-        (SAP_SPANNING_TREE, _) => named("stp", layers),
         (point, _) => {
-            name(SAP_NAMED, point, layers);
+            name_by(SAP_NAMED, point, layers);
             Ok(None)
         }
     }
@@ -151,7 +150,7 @@ fn snap<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     match [*a, *b, *c] {
         ENCAPSULATED | BRIDGE_TUNNEL => Ok(Some(Next::EtherType(number, payload))),
         CISCO => {
-            name(CISCO_NAMED, number, layers);
+            name_by(CISCO_NAMED, number, layers);
             Ok(None)
         }
         BRIDGED if BRIDGED_ETHERNET.contains(&number) => Ok(Some(Next::Ethernet(payload))),
@@ -160,15 +159,18 @@ fn snap<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
 }
 
 /// A protocol without anything above it: it is what is spoken.
-pub(super) fn named<'a>(protocol: &'static str, layers: &mut Layers) -> Step<'a> {
+pub(super) fn name(protocol: &'static str, layers: &mut Layers) {
     layers.names.push(protocol);
     layers.application = Some(protocol);
-    Ok(None)
 }
 
-fn name<N: PartialEq>(names: &[(N, &'static str)], number: N, layers: &mut Layers) {
+/// [`name`]s the protocol with this number, if it has a name.
+pub(super) fn name_by<N: PartialEq + Copy>(
+    names: &[(N, &'static str)],
+    number: N,
+    layers: &mut Layers,
+) {
     if let Some((_, protocol)) = names.iter().find(|(named, _)| *named == number) {
-        layers.names.push(protocol);
-        layers.application = Some(protocol);
+        name(protocol, layers);
     }
 }

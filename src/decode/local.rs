@@ -62,7 +62,8 @@ pub(super) fn cooked<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     if device_type == ARPHRD_ETHER && address_length == 6 {
         layers.source_mac = mac(&header[6..12]);
     }
-    cooked_payload(device_type, u16::from_be_bytes([header[14], header[15]]), payload)
+    let number = u16::from_be_bytes([header[14], header[15]]);
+    Ok(cooked_payload(device_type, number, payload))
 }
 
 /// LINKTYPE_LINUX_SLL2: 20 bytes, the EtherType first.
@@ -75,19 +76,18 @@ pub(super) fn cooked_2<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     if device_type == ARPHRD_ETHER && header[11] == 6 {
         layers.source_mac = mac(&header[12..18]);
     }
-    cooked_payload(device_type, u16::from_be_bytes([header[0], header[1]]), payload)
+    let number = u16::from_be_bytes([header[0], header[1]]);
+    Ok(cooked_payload(device_type, number, payload))
 }
 
 /// The EtherType means one only where the device has EtherTypes.
-fn cooked_payload(device_type: u16, number: u16, payload: &[u8]) -> Step<'_> {
+fn cooked_payload(device_type: u16, number: u16, payload: &[u8]) -> Option<Next<'_>> {
     match (device_type, number) {
-        (ARPHRD_NETLINK, _) => Ok(None),
-        (ARPHRD_IEEE80211_RADIOTAP, _) => {
-            Ok(Some(Next::Link(LinkType::IEEE802_11_RADIOTAP, payload)))
-        }
-        (_, ETH_P_802_2) => Ok(Some(Next::Llc(payload))),
-        (_, 0..0x0600) => Ok(None),
-        (_, number) => Ok(Some(Next::EtherType(number, payload))),
+        (ARPHRD_NETLINK, _) => None,
+        (ARPHRD_IEEE80211_RADIOTAP, _) => Some(Next::Link(LinkType::IEEE802_11_RADIOTAP, payload)),
+        (_, ETH_P_802_2) => Some(Next::Llc(payload)),
+        (_, 0..0x0600) => None,
+        (_, number) => Some(Next::EtherType(number, payload)),
     }
 }
 
@@ -100,7 +100,8 @@ pub(super) fn netfilter_log<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a>
     while let Some((header, _)) = rest.split_first_chunk::<TLV_HEADER>() {
         let [a, b, c, d] = *header;
         let (mut length, mut kind) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
-        if kind & 0xff == 0 && kind != 0 {
+        let [low, high] = kind.to_le_bytes();
+        if low == 0 && high != 0 {
             (length, kind) = (length.swap_bytes(), kind.swap_bytes());
         }
         let length = usize::from(length);

@@ -32,10 +32,9 @@ const NAMED: &[(u16, &str)] = &[
 /// Bridged frames (RFC 3518): flags, kind of the frame, and for Ethernet the frame.
 const BRIDGED_ETHERNET: u8 = 1;
 
-/// PPPoE (RFC 2516): version and type, code of the session, header.
+/// PPPoE (RFC 2516): version and type, code of the session.
 const PPPOE_VERSION: u8 = 0x11;
 const PPPOE_SESSION: u8 = 0;
-const PPPOE_HEADER: usize = 6;
 
 /// Cisco's keep-alive has the number that elsewhere is that of RARP.
 const SLARP: u16 = 0x8035;
@@ -67,10 +66,10 @@ pub(super) fn frame<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
             [_, BRIDGED_ETHERNET, frame @ ..] => Ok(Some(Next::Ethernet(frame))),
             _ => Ok(None),
         },
-        _ => match NAMED.iter().find(|(number, _)| *number == protocol) {
-            Some((_, name)) => ethernet::named(name, layers),
-            None => Ok(None),
-        },
+        _ => {
+            ethernet::name_by(NAMED, protocol, layers);
+            Ok(None)
+        }
     }
 }
 
@@ -105,7 +104,6 @@ pub(super) fn over_ethernet<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a>
         return Ok(None);
     }
     let length = usize::from(u16::from_be_bytes([*high, *low]));
-    debug_assert_eq!(data.len() - payload.len(), PPPOE_HEADER);
     Ok(Some(Next::Ppp(payload.get(..length).unwrap_or(payload))))
 }
 
@@ -114,7 +112,10 @@ pub(super) fn cisco<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     let number = u16_at(data, 2).ok_or_else(|| cut("chdlc"))?;
     let payload = behind("chdlc", data, CISCO_HEADER)?;
     match number {
-        SLARP => ethernet::named("slarp", layers),
+        SLARP => {
+            ethernet::name("slarp", layers);
+            Ok(None)
+        }
         number => Ok(Some(Next::EtherType(number, payload))),
     }
 }

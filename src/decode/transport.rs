@@ -74,7 +74,10 @@ pub(super) fn decode<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> 
         }
         ICMP if family == Family::Ipv4 => icmp::message(family, data, layers),
         ICMPV6 if family == Family::Ipv6 => icmp::message(family, data, layers),
-        IPV4 | IPIP | IPV6 => ip_in_ip(carried, layers),
+        IPV4 | IPIP | IPV6 => {
+            enter(ip_in_ip(family, protocol), None, layers);
+            Ok(Some(Next::Ip(data)))
+        }
         GRE => tunnels::gre(data, layers),
         ESP => security_payload(data, layers),
         ETHERIP => match data.strip_prefix(&ETHERIP_HEADER) {
@@ -101,15 +104,13 @@ pub(super) fn decode<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> 
     }
 }
 
-fn ip_in_ip<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> {
-    let kind = match (carried.family, carried.protocol) {
+fn ip_in_ip(family: Family, protocol: u8) -> &'static str {
+    match (family, protocol) {
         (Family::Ipv4, IPV6) => "6in4",
         (Family::Ipv4, _) => "4in4",
         (Family::Ipv6, IPV6) => "6in6",
         (Family::Ipv6, _) => "4in6",
-    };
-    enter(kind, None, layers);
-    Ok(Some(Next::Ip(carried.data)))
+    }
 }
 
 /// ESP: everything behind the index is encrypted.

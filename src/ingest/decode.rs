@@ -118,3 +118,49 @@ fn record(open: &OpenCapture, numbered: Numbered) -> PacketRecord {
     let layers = decode::decode(&packet);
     PacketRecord { stored: StoredPacket::new(packet, origin), layers }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::packet::{CapturedPacket, Fingerprint, LinkType, Source, Timestamp};
+
+    /// A fragment of a datagram from port 5 to port 6, at this place in units of 8 bytes.
+    fn fragment(number: u64, place: u8) -> Step<PacketRecord> {
+        let header = [0x45, 0, 0, 28, 0, 1, 0x20, place, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+        let data = [&header, &[0, 5, 0, 6, 0, 48, 0, 0][..]].concat();
+        let packet = CapturedPacket {
+            timestamp: Timestamp::default(),
+            link_type: LinkType::RAW,
+            original_length: 28,
+            data: Bytes::from(data),
+            extras: None,
+        };
+        let source = Source { file_name: "f".into(), file_path: "f".into(), sensor: None };
+        let capture = Arc::new(OpenCapture {
+            number,
+            path: "f".to_owned(),
+            capture: Fingerprint([0; 16]),
+            source: Arc::new(source),
+        });
+        let packets = vec![Numbered { frame: 1, packet }];
+        decode_packets(capture, packets, Share::default())
+    }
+
+    fn ports(captures: &mut HashMap<u64, Fragments>, mut step: Step<PacketRecord>) -> Vec<bool> {
+        join_fragments(captures, &mut step);
+        let Step::Packets { packets, .. } = step else { panic!("packets stay packets") };
+        packets.iter().map(|record| record.layers.fragment_ports == Some((5, 6))).collect()
+    }
+
+    #[test]
+    fn fragments_find_their_first_in_an_earlier_batch_of_the_same_capture() {
+        let mut captures = HashMap::new();
+        assert_eq!(ports(&mut captures, fragment(1, 1)), [false], "before the first");
+        assert_eq!(ports(&mut captures, fragment(1, 0)), [false], "has ports of its own");
+        assert_eq!(ports(&mut captures, fragment(1, 1)), [true]);
+        assert_eq!(ports(&mut captures, fragment(2, 1)), [false], "another capture");
+        assert_eq!(captures.len(), 2);
+    }
+}

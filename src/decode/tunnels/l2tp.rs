@@ -29,7 +29,7 @@ pub(super) fn over_udp<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<'
         3 if flags & !VERSION == 0 => {
             let session = u32_at(data, SESSION_OVER_UDP)?;
             let rest = data.get(SESSION_OVER_UDP + 4..)?;
-            Some(version_3(session, rest, layers))
+            Some(Ok(version_3(session, rest, layers)))
         }
         _ => None,
     }
@@ -39,12 +39,11 @@ fn version_2<'a>(flags: u16, data: &'a [u8], layers: &mut Layers) -> Option<Step
     let mut at = 2;
     let mut end = data.len();
     if flags & LENGTH != 0 {
-        let length = usize::from(u16_at(data, at)?);
-        if layers.payload_length.is_some_and(|most| u32::from(u16_at(data, at).unwrap_or(0)) > most)
-        {
+        let length = u16_at(data, at)?;
+        if layers.payload_length.is_some_and(|most| u32::from(length) > most) {
             return None;
         }
-        end = end.min(length);
+        end = end.min(usize::from(length));
         at += 2;
     }
     let (tunnel, session) = (u16_at(data, at)?, u16_at(data, at + 2)?);
@@ -72,7 +71,7 @@ pub(in crate::decode) fn over_ip<'a>(data: &'a [u8], layers: &mut Layers) -> Ste
             layers.names.push("l2tp");
             Ok(None)
         }
-        Some(session) => version_3(session, &data[4..], layers),
+        Some(session) => Ok(version_3(session, &data[4..], layers)),
         None => {
             layers.names.push("l2tp");
             Err(cut("l2tp"))
@@ -82,8 +81,8 @@ pub(in crate::decode) fn over_ip<'a>(data: &'a [u8], layers: &mut Layers) -> Ste
 
 /// What a session carries was agreed upon elsewhere: an Ethernet frame is looked for where it
 /// can begin.
-fn version_3<'a>(session: u32, data: &'a [u8], layers: &mut Layers) -> Step<'a> {
+fn version_3<'a>(session: u32, data: &'a [u8], layers: &mut Layers) -> Option<Next<'a>> {
     enter("l2tp", Some(session), layers);
     let at = BEFORE_FRAME.into_iter().find(|at| tags::has_ether_type(data, *at));
-    Ok(at.and_then(|at| data.get(at..)).map(Next::Ethernet))
+    at.and_then(|at| data.get(at..)).map(Next::Ethernet)
 }

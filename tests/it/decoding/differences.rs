@@ -26,8 +26,8 @@ const ABOVE: &[&str] = &[
     "addresses of all layers",
     "addresses in a quoted packet",
     "network.iana_number",
-    "source.port",
-    "destination.port",
+    "source.port in the packet itself",
+    "destination.port in the packet itself",
     "packet.tcp.flags",
     "packet.icmp.type and packet.icmp.code",
     "packet.payload_length",
@@ -37,7 +37,6 @@ const ABOVE: &[&str] = &[
     "packet.ipsec.spi",
     "network.community_id",
 ];
-const PORTS: &[&str] = &["source.port", "destination.port"];
 const COMMUNITY_ID: &[&str] = &["network.community_id"];
 const PAYLOAD_LENGTH: &[&str] = &["packet.payload_length"];
 /// Link types that are not decoded, as tshark names their first protocol.
@@ -48,12 +47,6 @@ pub static DIFFERENCES: LazyLock<Vec<&'static Difference>> =
     LazyLock::new(|| PACKET.iter().chain(application::DIFFERENCES).collect());
 
 const PACKET: &[Difference] = &[
-    Difference {
-        columns: PORTS,
-        applies: |pair| pair.ours.layers().fragment_ports.is_some(),
-        reason: "a later fragment has the ports of its first, which tshark only tells when it \
-                 reassembles",
-    },
     Difference {
         columns: COMMUNITY_ID,
         applies: is_later_fragment,
@@ -168,7 +161,7 @@ const PACKET: &[Difference] = &[
     },
     Difference {
         columns: ABOVE,
-        applies: |pair| pair.capture == "l2tp.pcap" && pair.theirs.has("ip:l2tp"),
+        applies: |pair| pair.theirs.protocols().ends_with("ip:l2tp:data"),
         reason: "L2TPv3 does not say what it carries: Ethernet is recognised, tshark must be told",
     },
     Difference {

@@ -33,10 +33,9 @@ pub struct Pair<'a> {
     pub theirs: &'a Theirs<'a>,
 }
 
-/// Captures that are made here, one for each thing that can be decoded, under the names of
-/// their files.
+/// Captures that are made here, with everything that can be decoded.
 fn own_captures(sandbox: &Sandbox) -> Vec<PathBuf> {
-    let captures = frames::captures();
+    let captures = frames::joined_captures();
     captures.into_iter().map(|(name, bytes)| sandbox.file(&name, &bytes)).collect()
 }
 

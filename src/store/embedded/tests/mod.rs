@@ -183,7 +183,8 @@ async fn prune_is_exact_and_gives_the_space_back() {
     assert!(left < full / 3, "{left} of {full}");
     store.prune(PruneScope::All).await.unwrap();
     let left = store.status().await.unwrap().bytes.unwrap();
-    assert!(left < 16_384, "{left}");
+    // The schema of all fields, and nothing else.
+    assert!(left < 65_536, "{left}");
 }
 
 fn at(nanoseconds: i128) -> CapturedPacket {
