@@ -33,7 +33,8 @@ pub fn joined_captures() -> Vec<(String, Vec<u8>)> {
 }
 
 fn on_ethernet() -> Vec<(&'static str, Vec<Vec<u8>>)> {
-    [kinds::below_ip(), kinds::above_ip(), tunnels::tunnels()].concat()
+    let applications = vec![("applications", payloads::frames())];
+    [kinds::below_ip(), kinds::above_ip(), tunnels::tunnels(), applications].concat()
 }
 
 fn link_captures() -> Vec<(String, Vec<u8>)> {
