@@ -3,7 +3,7 @@
 //! Decoding is total: it never fails and never panics. What cannot be read ends the decoding,
 //! is named in [`Layers::stop`], and the layers before it are kept.
 //!
-//! Each layer reads its header, notes what it found, and says what comes [`Next`]; the loop in
+//! Each layer reads its header, notes what it found, and says what comes `Next`; the loop in
 //! [`decode`] goes on with that. So the depth is bounded in one place, and the stack stays flat.
 
 mod application;
