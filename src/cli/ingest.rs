@@ -170,14 +170,13 @@ impl ServiceArgs {
             return Err(UsageError(what.into()).into());
         }
         let purge = self.purge.options(store).await?;
-        let archive = store.open().await?;
+        let give_up_after = (!watch).then_some(self.retry_for);
+        let policy = RetryPolicy { give_up_after, ..RetryPolicy::default() };
+        let archive = Arc::new(RetryStore::new(store.open().await?, policy));
         check(archive.as_ref(), watch).await?;
         if let Some(purge) = &purge {
             may_read(purge.reader.as_ref(), watch).await?;
         }
-        let give_up_after = (!watch).then_some(self.retry_for);
-        let policy = RetryPolicy { give_up_after, ..RetryPolicy::default() };
-        let archive = Arc::new(RetryStore::new(archive, policy));
         let options = IngestOptions {
             sensor: self.sensor,
             watch: watch.then_some(Watch {

@@ -125,8 +125,11 @@ impl PacketStore for RetryStore {
         self.inner.setup(options).await
     }
 
+    /// Is not tried again; but whom it lets in, the store knows.
     async fn check(&self) -> StoreResult<()> {
-        self.inner.check().await
+        self.inner.check().await?;
+        self.was_let_in.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn identity(&self) -> StoreResult<String> {
