@@ -195,6 +195,7 @@ pub async fn run(
         let purge = Purge {
             options: purge_options,
             ledger: ledger.clone(),
+            recall: recall.clone(),
             directory: options.state_directory.clone(),
             store: identity,
         };

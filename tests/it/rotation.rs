@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::support::records::{Difference, difference, records, records_of};
 use crate::support::service::Service;
 use crate::support::tools::{Capturing, Traffic};
-use crate::support::{Sandbox, oracle, wait_until};
+use crate::support::{Sandbox, conversations, oracle, wait_until};
 
 /// While a program still writes, its packets must be found as soon.
 const SOON: Duration = Duration::from_secs(15);
@@ -248,4 +248,20 @@ fn logrotate_renames_and_compresses(scene: Scene) {
         names == ["cap.pcap", "cap.pcap.1", "cap.pcap.2.gz", "cap.pcap.3.gz", "cap.pcap.4.gz"]
     });
     scene.assert_complete();
+}
+
+/// Logrotate may rename a file at any time, also between its last packet and its deletion.
+#[test]
+fn a_file_that_is_renamed_while_it_waits_is_deleted_all_the_same() {
+    let sandbox = Sandbox::embedded();
+    let path = sandbox.file("captures/cap.pcap", &conversations());
+    let watch = ["ingest", "--watch", "captures", "--state-dir", "state", "--settle", "300ms"];
+    let purge = ["--purge", "--purge-after", "4s"];
+    let mut service =
+        Service::start(sandbox.path("ingest.log"), sandbox.recipe(&[&watch[..], &purge].concat()));
+    wait_until("the file is stored", || sandbox.run(&["fetch", "--count"]).stdout == b"200\n");
+    let renamed = sandbox.path("captures/cap.pcap.1");
+    fs::rename(path, &renamed).unwrap();
+    wait_until("the file is deleted", || !renamed.try_exists().unwrap());
+    service.terminate();
 }

@@ -77,21 +77,27 @@ impl Look {
     }
 }
 
-/// Files that the reader could not read when it was told of them, and must be told of again.
+/// Files of which the reader must be told again: it could not read them when it was told of them
+/// (then with what it was told), or they have been read and are called otherwise by now.
 #[derive(Debug, Default)]
-pub(super) struct Recall(Mutex<HashMap<FileId, Look>>);
+pub(super) struct Recall(Mutex<HashMap<FileId, Option<Look>>>);
 
 impl Recall {
     /// Tells of this file again when it has been looked at once more.
     pub(super) fn again(&self, look: &Look) {
-        self.lock().insert(look.state.id, look.clone());
+        self.lock().insert(look.state.id, Some(look.clone()));
     }
 
-    fn take(&self) -> HashMap<FileId, Look> {
+    /// Tells again of this file, which has been read, if it is still there under another name.
+    pub(super) fn by_other_name(&self, id: FileId) {
+        self.lock().entry(id).or_insert(None);
+    }
+
+    fn take(&self) -> HashMap<FileId, Option<Look>> {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Look>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Option<Look>>> {
         // Each change is one insertion: nothing is left half done by a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -288,17 +294,18 @@ fn forget_absent(sights: &mut Sights, there: &HashSet<FileId>) -> Vec<Found> {
     absent.filter(|(_, sight)| sight.is_open()).map(|(id, _)| Found::Gone(id)).collect()
 }
 
-/// Files of which the reader wants to be told again; those that are not there any more have
-/// never been read.
-fn recall(recalled: HashMap<FileId, Look>, sights: &mut Sights) -> Vec<Found> {
+/// Files of which the reader wants to be told again; those that it could not read and that are not
+/// there any more have never been read.
+fn recall(recalled: HashMap<FileId, Option<Look>>, sights: &mut Sights) -> Vec<Found> {
     let mut vanished = Vec::new();
     for (id, look) in recalled {
-        match sights.get_mut(&id) {
-            Some(sight) => sight.untell(),
-            None => vanished.push(Found::Vanished {
+        match (sights.get_mut(&id), look) {
+            (Some(sight), _) => sight.untell(),
+            (None, Some(look)) => vanished.push(Found::Vanished {
                 path: look.path.display().to_string(),
                 bytes: look.state.size,
             }),
+            (None, None) => {}
         }
     }
     vanished

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::capture::CaptureError;
+use crate::ingest::discover::Recall;
 use crate::ingest::file_state::{FileId, FileState, Finished};
 use crate::ingest::lease;
 use crate::ingest::ledger::Ledger;
@@ -66,6 +67,8 @@ pub(super) struct Candidate {
 pub(super) struct Purge {
     pub(super) options: PurgeOptions,
     pub(super) ledger: Arc<Ledger>,
+    /// Takes files that were given another name while they waited.
+    pub(super) recall: Arc<Recall>,
     /// Where receipts are written.
     pub(super) directory: PathBuf,
     /// What receipts call the store.
@@ -153,8 +156,11 @@ impl Purge {
     async fn look_at(&self, candidate: &Candidate) -> Look {
         let mut evidence = match evidence(candidate) {
             Ok(Some(evidence)) => evidence,
-            // Its name went with it, or is another file's: whoever took it is its keeper.
-            Ok(None) => return Look::Done,
+            // It is gone, or called otherwise: then it comes again as a candidate by that name.
+            Ok(None) => {
+                self.recall.by_other_name(candidate.state.id);
+                return Look::Done;
+            }
             Err(failure) => {
                 let path = candidate.path.display();
                 error!(%path, error = %failure, "a file cannot be looked at before it may go");
@@ -277,7 +283,7 @@ fn unproven(candidate: &Candidate, failure: &ProofError) -> Look {
     let path = candidate.path.display();
     match failure {
         ProofError::Capture(CaptureError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-            return Look::Done;
+            return Look::Again(LOOK_AGAIN, "its name has just gone");
         }
         ProofError::Store(error)
             if error.is_retryable() || error.kind == StoreErrorKind::Unauthorized =>
