@@ -15,6 +15,7 @@ const INNER: &[(&str, &str)] = &[
     ("gtp.pcap", INSIDE[0]),
     ("gtp.pcap", INSIDE_V6[1]),
     ("geneve.pcap", INSIDE[0]),
+    ("pim-register.pcap", INSIDE[0]),
     ("ipip.pcap", INSIDE[0]),
     ("6in4.pcap", INSIDE_V6[0]),
     ("4in6.pcap", INSIDE[0]),

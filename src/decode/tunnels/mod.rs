@@ -3,12 +3,14 @@
 mod gre;
 mod l2tp;
 mod overlay;
+mod pim;
 mod security;
 
 use crate::decode::Step;
 use crate::packet::Layers;
 pub(super) use gre::gre;
 pub(super) use l2tp::over_ip as l2tp_over_ip;
+pub(super) use pim::pim;
 
 /// UDP ports (IANA; 8472 is what Linux used before VXLAN had a number).
 const L2TP: u16 = 1701;

@@ -95,6 +95,7 @@ pub fn above_ip() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                     .concat(),
                 ),
                 ip6(43, &[&[6, 0, 0, 0, 0, 0, 0, 0], segment(0x12, b"").as_slice()].concat()),
+                ip6(135, &[59, 0, 0, 0, 0, 0, 0, 0]),
             ],
         ),
         ("fragments", fragments()),
@@ -145,7 +146,13 @@ pub fn above_ip() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 &[&[2, 1, 0, 44, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0], [0; 28].as_slice()].concat(),
             )],
         ),
-        ("pim", vec![ip(103, &[0x20, 0, 0, 0, 0, 1, 0, 2, 0, 105])]),
+        (
+            "pim",
+            vec![
+                ip(103, &[0x20, 0, 0, 0, 0, 1, 0, 2, 0, 105]),
+                ip(103, &[&[0x21, 0, 0, 0, 0x40, 0, 0, 0], inside().as_slice()].concat()),
+            ],
+        ),
         ("vrrp", vec![ip(112, &[0x31, 1, 100, 1, 0, 1, 0, 0, 10, 1, 1, 254])]),
         (
             "icmp",

@@ -23,6 +23,8 @@ pub fn tunnels() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 gre(&[0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 43, 0, 0, 0, 1], &inside()),
                 gre(&[0, 0, 0x88, 0x47], &label(99, true, &inside())),
                 ip6(47, &[&[0, 0, 8, 0], inside().as_slice()].concat()),
+                // With Cisco's metadata, in front of which the EtherType stands here.
+                gre(&[0x20, 0, 0x89, 0x09, 0, 0, 0, 44, 8, 0, 1, 1, 0, 1, 0, 7], &inside()),
             ],
         ),
         ("gre-ethernet", vec![gre(&[0, 0, 0x65, 0x58], &frame())]),
@@ -93,6 +95,10 @@ pub fn tunnels() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 ),
                 udp(2152, &[0x32, 1, 0, 4, 0, 0, 0, 0, 0, 1, 0, 0], &[]),
             ],
+        ),
+        (
+            "pim-register",
+            vec![ip(103, &[&[0x21, 0, 0, 0, 0, 0, 0, 0], inside().as_slice()].concat())],
         ),
         ("ipip", vec![ip(4, &inside())]),
         ("6in4", vec![ip(41, &inside_v6())]),
