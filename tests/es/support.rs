@@ -166,9 +166,10 @@ impl Archives {
 
 #[async_trait]
 impl Fixture for Archives {
-    async fn fresh(&self) -> Arc<dyn PacketStore> {
-        let archive = Archive::set_up_without_keys("suite").await;
+    async fn set_up(&self, options: &SetupOptions) -> Arc<dyn PacketStore> {
+        let archive = Archive::named("suite");
         let store = archive.admin().await;
+        store.setup(options).await.expect("setup");
         self.0.lock().await.push(archive);
         Arc::new(store)
     }
