@@ -12,6 +12,7 @@ use crate::store::{Partition, SetupOptions};
       --ca-cert ca.crt setup --keys-dir keys
   pcap-archiver … setup --keys-dir keys --rotate-keys
   pcap-archiver --store ./archive setup --index-payload")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SetupArgs {
     /// Where API keys are written: publish.key, read.key, prune.key, each with mode 0600
     #[arg(long, value_name = "DIR", env = "PCAP_ARCHIVER_KEYS_DIR")]

@@ -65,13 +65,6 @@ impl Archive {
         Self { server, access, keys: tempfile::tempdir().expect("a folder") }
     }
 
-    /// Set up, for the administrator alone.
-    pub(crate) async fn set_up_without_keys(name: &str) -> Self {
-        let archive = Self::named(name);
-        archive.admin().await.setup(&SetupOptions::default()).await.expect("setup");
-        archive
-    }
-
     /// Set up, with keys.
     pub(crate) async fn set_up(name: &str) -> Self {
         let archive = Self::named(name);

@@ -112,13 +112,12 @@ impl Target {
         let mut with_payload = BTreeSet::new();
         for index in indices {
             let known = self.takes_payload().get(&index).copied();
-            let takes = match known {
-                Some(takes) => takes,
-                None => {
-                    let takes = takes_payload(client, &index).await?;
-                    self.takes_payload().insert(index.clone(), takes);
-                    takes
-                }
+            let takes = if let Some(takes) = known {
+                takes
+            } else {
+                let takes = takes_payload(client, &index).await?;
+                self.takes_payload().insert(index.clone(), takes);
+                takes
             };
             if takes {
                 with_payload.insert(index);
