@@ -89,7 +89,7 @@ pub(super) fn decode<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> 
             }
             None => Err(stop("etherip", "no header of version 3")),
         },
-        PIM => tunnels::pim(data, layers),
+        PIM => Ok(tunnels::pim(data, layers)),
         L2TP => tunnels::l2tp_over_ip(data, layers),
         MPLS => {
             enter("mpls-in-ip", None, layers);

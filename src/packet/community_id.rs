@@ -129,8 +129,10 @@ mod tests {
     /// the seed 1, and the hash without base64. Source: `baseline/baseline_deflt.json`, `_seed1`
     /// and `_nob64` of the specification, whose second number for ICMP is the answering message
     /// where there is one.
+    type Vector =
+        (u8, &'static str, &'static str, u16, u16, &'static str, &'static str, &'static str);
     #[rustfmt::skip]
-    const BASELINE: &[(u8, &str, &str, u16, u16, &str, &str, &str)] = &[
+    const BASELINE: &[Vector] = &[
         (58, "fe80::200:86ff:fe05:80da", "fe80::260:97ff:fe07:69ea", 135, 136, "dGHyGvjMfljg6Bppwm3bg0LO8TY=", "kHa1FhMYIT6Ym2Vm2AOtoOARDzY=", "7461f21af8cc7e58e0e81a69c26ddb8342cef136"),
         (58, "fe80::260:97ff:fe07:69ea", "fe80::200:86ff:fe05:80da", 136, 135, "dGHyGvjMfljg6Bppwm3bg0LO8TY=", "kHa1FhMYIT6Ym2Vm2AOtoOARDzY=", "7461f21af8cc7e58e0e81a69c26ddb8342cef136"),
         (58, "fe80::260:97ff:fe07:69ea", "fe80::200:86ff:fe05:80da", 135, 136, "zavyT/cezQr1fmImYCwYnMXbgck=", "2hSqmsDZ2kdcY9kbiUzOEBic0iM=", "cdabf24ff71ecd0af57e6226602c189cc5db81c9"),

@@ -11,6 +11,8 @@ const KEY: u16 = 0x2000;
 const SEQUENCE: u16 = 0x1000;
 const ACKNOWLEDGEMENT: u16 = 0x0080;
 const VERSION: u16 = 0x0007;
+/// Must be zero (RFC 2784, section 2.1).
+const RESERVED: u16 = 0x4fff;
 
 /// Protocol types that are no EtherTypes, or mean something else here.
 const BRIDGED_ETHERNET: u16 = 0x6558;
@@ -46,6 +48,12 @@ pub(in crate::decode) fn gre<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a
             Err(stop("gre", format_args!("version {version} with protocol {protocol:#06x}")))
         }
     }
+}
+
+/// RFC 8086.
+pub(super) fn over_udp<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<'a>> {
+    let is_plausible = u16_at(data, 0)? & RESERVED == 0 && u16_at(data, 2)? >= FIRST_ETHER_TYPE;
+    is_plausible.then(|| gre(data, layers))
 }
 
 fn version_0<'a>(flags: u16, protocol: u16, data: &'a [u8], layers: &mut Layers) -> Step<'a> {

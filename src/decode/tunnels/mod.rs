@@ -17,6 +17,7 @@ const L2TP: u16 = 1701;
 const GTP_USER: u16 = 2152;
 const TEREDO: u16 = 3544;
 const IPSEC_NAT: u16 = 4500;
+const GRE_IN_UDP: u16 = 4754;
 const VXLAN: u16 = 4789;
 const VXLAN_GPE: u16 = 4790;
 const GENEVE: u16 = 6081;
@@ -40,6 +41,7 @@ fn of_port<'a>(port: u16, data: &'a [u8], layers: &mut Layers) -> Option<Step<'a
         GTP_USER => overlay::gtp(data, layers),
         TEREDO => overlay::teredo(data, layers),
         IPSEC_NAT => security::over_udp(data, layers),
+        GRE_IN_UDP => gre::over_udp(data, layers),
         VXLAN | VXLAN_LINUX => overlay::vxlan(data, layers),
         VXLAN_GPE => overlay::vxlan_gpe(data, layers),
         GENEVE => overlay::geneve(data, layers),

@@ -9,6 +9,7 @@ use super::bytes::{
 pub fn below_ip() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     vec![
         ("vlan", vec![ethernet(0x8100, &tag(7, 0x0800, &inside()))]),
+        ("vntag", vec![ethernet(0x8926, &[&[0, 1, 0, 2, 8, 0], inside().as_slice()].concat())]),
         ("qinq", vec![ethernet(0x88a8, &tag(100, 0x8100, &tag(200, 0x86dd, &inside_v6())))]),
         (
             "qinq-deep",
@@ -146,13 +147,7 @@ pub fn above_ip() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 &[&[2, 1, 0, 44, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0], [0; 28].as_slice()].concat(),
             )],
         ),
-        (
-            "pim",
-            vec![
-                ip(103, &[0x20, 0, 0, 0, 0, 1, 0, 2, 0, 105]),
-                ip(103, &[&[0x21, 0, 0, 0, 0x40, 0, 0, 0], inside().as_slice()].concat()),
-            ],
-        ),
+        ("pim", vec![ip(103, &[0x20, 0, 0, 0, 0, 1, 0, 2, 0, 105])]),
         ("vrrp", vec![ip(112, &[0x31, 1, 100, 1, 0, 1, 0, 0, 10, 1, 1, 254])]),
         (
             "icmp",

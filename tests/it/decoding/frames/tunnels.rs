@@ -27,6 +27,7 @@ pub fn tunnels() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 gre(&[0x20, 0, 0x89, 0x09, 0, 0, 0, 44, 8, 0, 1, 1, 0, 1, 0, 7], &inside()),
             ],
         ),
+        ("gre-in-udp", vec![udp(4754, &[0, 0, 8, 0], &inside())]),
         ("gre-ethernet", vec![gre(&[0, 0, 0x65, 0x58], &frame())]),
         ("nvgre", vec![gre(&[0x20, 0, 0x65, 0x58, 0x01, 0x23, 0x45, 0x01], &frame())]),
         (
@@ -98,7 +99,10 @@ pub fn tunnels() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ),
         (
             "pim-register",
-            vec![ip(103, &[&[0x21, 0, 0, 0, 0, 0, 0, 0], inside().as_slice()].concat())],
+            vec![
+                ip(103, &[&[0x21, 0, 0, 0, 0, 0, 0, 0], inside().as_slice()].concat()),
+                ip(103, &[&[0x21, 0, 0, 0, 0x40, 0, 0, 0], inside().as_slice()].concat()),
+            ],
         ),
         ("ipip", vec![ip(4, &inside())]),
         ("6in4", vec![ip(41, &inside_v6())]),
