@@ -80,13 +80,17 @@ const HOSTILE: &[(&str, Fill)] = &[
         packet(LinkType::IEEE802_11_RADIOTAP, header)
     }),
     ("dns-pointers", |size| {
-        // A chain of pointers, each to the one before it, and records whose names begin there.
+        // A root, then pointers of which each points at the one before it: as many as a name may
+        // have. The names of all other records begin at the last.
         let mut message = vec![0, 1, 0x84, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0];
-        message.extend([0, 1, 0, 1, 0, 0, 0, 0, 1, 0xf0]);
-        for at in (22_u16..518).step_by(2) {
-            message.extend((0xc000 | if at == 22 { 12 } else { at - 2 } + 1).to_be_bytes());
+        message.extend([0xff, 0, 0, 1, 0, 0, 0, 0, 1, 0xf0]);
+        let mut before = 12_u16;
+        for at in (23_u16..519).step_by(2) {
+            message.extend((0xc000 | before).to_be_bytes());
+            before = at;
         }
-        message.extend([0xc2, 0x04, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0].repeat(size / 12));
+        let [high, low] = (0xc000 | before).to_be_bytes();
+        message.extend([high, low, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0].repeat(size / 12));
         udp(53, &message)
     }),
     ("dns-questions", |size| {

@@ -114,3 +114,24 @@ fn ports_of_later_fragments_are_found_by_the_store_and_not_by_words() {
     );
     assert_eq!(crate::support::tcpdump(&file, "port 40002").len(), 16 + 14 + 20 + 16);
 }
+
+/// An address that a server answers with is in the document; no packet goes there.
+#[test]
+fn what_a_dns_answer_names_is_related_and_no_host() {
+    const ANSWERED: &str = "192.0.2.30";
+    let sandbox = Sandbox::embedded();
+    sandbox.file("dns.pcap", &capture("applications.pcap"));
+    sandbox.ok(&["ingest", "dns.pcap"]);
+    let everything = sandbox.ok(&["fetch", "--json"]);
+    let naming: Vec<serde_json::Value> = everything
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|document: &serde_json::Value| {
+            document["related"]["ip"].as_array().unwrap().contains(&ANSWERED.into())
+        })
+        .collect();
+    assert_eq!(naming.len(), 1);
+    assert_eq!(naming[0]["dns"]["type"], "answer");
+    assert_eq!(naming[0]["dns"]["resolved_ip"], serde_json::json!([ANSWERED]));
+    assert_eq!(count(&sandbox, &[ANSWERED]), 0);
+}
