@@ -8,10 +8,10 @@ use std::fmt;
 
 use ipnet::IpNet;
 
+use crate::document::Value;
+use crate::document::fields::{FieldId, KEYWORD_LIMIT};
 use crate::packet::PacketId;
-use crate::query::{Filter, Predicate, Protocol};
-use crate::store::document::Value;
-use crate::store::fields::{FieldId, KEYWORD_LIMIT};
+use crate::query::{Addresses, Carrier, Filter, HostDirection, Mac, Predicate, Protocol, Scope};
 
 /// A condition on stored fields. Each backend translates it word for word.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,43 +44,61 @@ pub fn superset(filter: &Filter) -> Condition {
 
 fn of_predicate(predicate: &Predicate) -> Condition {
     match predicate {
-        Predicate::Host(network) => Condition::InNetwork(FieldId::RelatedIp, *network),
-        Predicate::Mac(mac) => either(
+        Predicate::Host(host) => of_addresses(&host.addresses),
+        Predicate::Port(ports) if ports.range.start() == ports.range.end() => {
+            of_port(*ports.range.start())
+        }
+        Predicate::Mac(Mac { direction: HostDirection::Ends(_), address }) => either(
             [FieldId::SourceMac, FieldId::DestinationMac],
-            &Value::Text(mac.to_string().into()),
+            &Value::Text(address.to_string().into()),
         ),
-        // Any layer's, so the outer ones too.
-        Predicate::Port(port) => either(
-            [
-                FieldId::SourcePort,
-                FieldId::DestinationPort,
-                FieldId::PacketOuterSourcePort,
-                FieldId::PacketOuterDestinationPort,
-            ],
-            &Value::Number(i64::from(*port)),
-        ),
-        Predicate::Protocol(protocol) => of_protocol(*protocol),
-        Predicate::Text(_) => Condition::All,
+        Predicate::Protocol(Scope::Any, protocol) => of_protocol(*protocol),
+        Predicate::Carries(Scope::Any, Carrier::Ip | Carrier::Ip6 | Carrier::AnyIp, number) => {
+            of_ip_number(i64::from(*number))
+        }
         Predicate::File(name) if name.len() > KEYWORD_LIMIT => Condition::All,
         Predicate::File(name) => {
             either([FieldId::FileName, FieldId::FilePath], &Value::Text(name.clone().into()))
         }
         Predicate::Capture(capture) => equals(FieldId::PacketCapture, capture.to_string()),
         Predicate::Id(id) => Condition::Ids(vec![*id]),
+        _ => Condition::All,
     }
+}
+
+fn of_addresses(addresses: &Addresses) -> Condition {
+    match addresses {
+        Addresses::Network(network) => Condition::InNetwork(FieldId::RelatedIp, *network),
+        Addresses::Masked(..) => Condition::All,
+        Addresses::Name(_) => Condition::Or(Vec::new()),
+    }
+}
+
+/// Any layer's, so the outer ones too.
+fn of_port(port: u16) -> Condition {
+    either(
+        [
+            FieldId::SourcePort,
+            FieldId::DestinationPort,
+            FieldId::PacketOuterSourcePort,
+            FieldId::PacketOuterDestinationPort,
+        ],
+        &Value::Number(i64::from(port)),
+    )
 }
 
 fn of_protocol(protocol: Protocol) -> Condition {
     match protocol {
-        Protocol::Ipv4 => equals(FieldId::PacketLayers, "ipv4"),
-        Protocol::Ipv6 => equals(FieldId::PacketLayers, "ipv6"),
+        Protocol::Ip => equals(FieldId::PacketLayers, "ipv4"),
+        Protocol::Ip6 => equals(FieldId::PacketLayers, "ipv6"),
         Protocol::Arp => equals(FieldId::PacketLayers, "arp"),
         Protocol::Rarp => equals(FieldId::PacketLayers, "rarp"),
-        Protocol::Ip(number) | Protocol::Ipv4Only(number) | Protocol::Ipv6Only(number) => {
-            Condition::Equals(FieldId::PacketIpProtocols, Value::Number(number.into()))
-        }
-        Protocol::Application(name) => equals(FieldId::NetworkProtocol, name),
+        _ => protocol.ip_number().map_or(Condition::All, |number| of_ip_number(number.into())),
     }
+}
+
+fn of_ip_number(number: i64) -> Condition {
+    Condition::Equals(FieldId::PacketIpProtocols, Value::Number(number))
 }
 
 fn equals(field: FieldId, text: impl Into<Cow<'static, str>>) -> Condition {

@@ -3,10 +3,10 @@
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
+use crate::document::Value;
+use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
 use crate::query::{Order, Query, TimeRange};
-use crate::store::document::Value;
-use crate::store::fields::FieldId;
 use crate::store::pushdown::{self, Condition};
 
 /// A superset of what `query` selects, as a `query` clause. Nothing is scored.
@@ -91,7 +91,7 @@ fn term(value: &Value<'_>) -> Json {
 mod tests {
     use super::*;
     use crate::packet::PacketId;
-    use crate::query::{Filter, Predicate, Protocol};
+    use crate::query::{Filter, Predicate, Protocol, Scope};
 
     fn filters(filter: Filter) -> Json {
         let query = query(&Query { filter, ..Query::all() });
@@ -101,14 +101,14 @@ mod tests {
     }
 
     fn host(text: &str) -> Filter {
-        Filter::Is(Predicate::Host(text.parse().unwrap()))
+        Filter::Is(Predicate::host(text.parse().unwrap()))
     }
 
     #[test]
     fn words_become_terms() {
         assert_eq!(filters(Filter::All), json!([]));
         assert_eq!(
-            filters(Filter::And(vec![host("192.0.2.1/32"), Filter::Is(Predicate::Port(53))])),
+            filters(Filter::And(vec![host("192.0.2.1/32"), Filter::Is(Predicate::port(53))])),
             json!([
                 { "term": { "related.ip": "192.0.2.1" } },
                 { "bool": { "minimum_should_match": 1, "should": [
@@ -120,7 +120,7 @@ mod tests {
             ])
         );
         assert_eq!(
-            filters(Filter::Is(Predicate::Protocol(Protocol::Ipv4))),
+            filters(Filter::Is(Predicate::Protocol(Scope::Any, Protocol::Ip))),
             json!([{ "term": { "packet.layers": "ipv4" } }])
         );
         let id = |byte: u8| Filter::Is(Predicate::Id(PacketId([byte; 16])));

@@ -14,10 +14,10 @@ use super::answer::Failure;
 use super::client::{Client, Request};
 use super::dsl;
 use super::page::{self, Lengths, Page, SortKey};
+use crate::document::fields::FieldId;
+use crate::document::sequence;
 use crate::packet::{Fingerprint, StoredPacket};
 use crate::query::{Order, Query};
-use crate::store::document::sequence;
-use crate::store::fields::FieldId;
 use crate::store::{StoreError, StoreErrorKind, StoreResult};
 
 /// Bytes of an answer that is asked for; two of them, and their packets, are in memory at once.

@@ -65,8 +65,8 @@ fn collect_leaves(value: &Json, path: String, leaves: &mut BTreeMap<String, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::fields::{FIELDS, Field, KEYWORD_LIMIT, Kind};
     use crate::store::Partition;
-    use crate::store::fields::{FIELDS, Field, KEYWORD_LIMIT, Kind};
 
     fn template() -> Json {
         render(&Archive::new("pcap-x").unwrap(), &Meta::new(Partition::Day), 3).unwrap()
