@@ -2,6 +2,7 @@
 
 mod application;
 pub mod fields;
+pub mod payload;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -23,7 +24,7 @@ pub enum Value<'a> {
     Time(Timestamp),
     /// For [`fields::Kind::Ip`].
     Ip(IpAddr),
-    /// For [`fields::Kind::Keyword`].
+    /// For [`fields::Kind::Keyword`] and [`fields::Kind::Terms`].
     Text(Cow<'a, str>),
     /// For the number kinds.
     Number(i64),
@@ -81,6 +82,16 @@ impl<'a> Document<'a> {
         document.add_layers(&record.layers);
         document.add_application(&record.layers);
         document.values.sort_by_key(|(id, _)| *id);
+        document
+    }
+
+    /// All fields of a packet, and the terms that find its text.
+    #[must_use]
+    pub fn with_payload_terms(record: &'a PacketRecord) -> Self {
+        let mut document = Self::of(record);
+        let place = document.values.partition_point(|(id, _)| *id < FieldId::PacketPayloadTerms);
+        let terms = payload::terms(&record.stored.packet.data);
+        document.values.insert(place, (FieldId::PacketPayloadTerms, Value::Text(terms.into())));
         document
     }
 

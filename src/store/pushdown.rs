@@ -10,8 +10,11 @@ use ipnet::IpNet;
 
 use crate::document::Value;
 use crate::document::fields::{FieldId, KEYWORD_LIMIT};
+use crate::document::payload;
 use crate::packet::PacketId;
-use crate::query::{Addresses, Carrier, Filter, HostDirection, Mac, Predicate, Protocol, Scope};
+use crate::query::{
+    Addresses, Carrier, Filter, HostDirection, Mac, Pattern, Predicate, Protocol, Scope,
+};
 
 /// A condition on stored fields. Each backend translates it word for word.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,21 +31,29 @@ pub enum Condition {
     InNetwork(FieldId, IpNet),
     /// One of these packets; never empty.
     Ids(Vec<PacketId>),
+    /// All these [`payload::terms`], or the packet's text is not indexed; never empty.
+    Terms(Vec<String>),
 }
 
-/// A superset of `filter` on stored fields.
+/// A superset of `filter` on stored fields, of a store with an index of the payload or without.
 #[must_use]
-pub fn superset(filter: &Filter) -> Condition {
+pub fn superset(filter: &Filter, payload: bool) -> Condition {
     match filter {
         // The opposite of a superset is no superset: only `matches` can negate.
         Filter::All | Filter::Not(_) => Condition::All,
-        Filter::And(filters) => and(filters.iter().map(superset)),
-        Filter::Or(filters) => or(filters.iter().map(superset)),
-        Filter::Is(predicate) => of_predicate(predicate),
+        Filter::And(filters) => and(filters.iter().map(|filter| superset(filter, payload))),
+        Filter::Or(filters) => or(filters.iter().map(|filter| superset(filter, payload))),
+        Filter::Is(predicate) => of_predicate(predicate, payload),
     }
 }
 
-fn of_predicate(predicate: &Predicate) -> Condition {
+/// Whether [`superset`] is another one where the payload is indexed.
+#[must_use]
+pub fn is_about_text(filter: &Filter) -> bool {
+    superset(filter, true) != superset(filter, false)
+}
+
+fn of_predicate(predicate: &Predicate, payload: bool) -> Condition {
     match predicate {
         Predicate::Host(host) => of_addresses(&host.addresses),
         Predicate::Port(ports) if ports.range.start() == ports.range.end() => {
@@ -56,6 +67,7 @@ fn of_predicate(predicate: &Predicate) -> Condition {
         Predicate::Carries(Scope::Any, Carrier::Ip | Carrier::Ip6 | Carrier::AnyIp, number) => {
             of_ip_number(i64::from(*number))
         }
+        Predicate::Payload(text) if payload => of_payload(text.pattern()),
         Predicate::File(name) if name.len() > KEYWORD_LIMIT => Condition::All,
         Predicate::File(name) => {
             either([FieldId::FileName, FieldId::FilePath], &Value::Text(name.clone().into()))
@@ -72,6 +84,16 @@ fn of_addresses(addresses: &Addresses) -> Condition {
         Addresses::Masked(..) => Condition::All,
         Addresses::Name(_) => Condition::Or(Vec::new()),
     }
+}
+
+/// Where the payload is indexed. A regular expression is left to the exact search.
+fn of_payload(pattern: &Pattern) -> Condition {
+    let terms = match pattern {
+        Pattern::Text { text, .. } => payload::needed(text.as_bytes()),
+        Pattern::Bytes(bytes) => payload::needed(bytes),
+        Pattern::Regex { .. } => Vec::new(),
+    };
+    if terms.is_empty() { Condition::All } else { Condition::Terms(terms) }
 }
 
 /// Any layer's, so the outer ones too.
@@ -169,6 +191,9 @@ impl fmt::Display for Condition {
                     write!(f, "{}{id}", if position > 0 { "," } else { "" })?;
                 }
                 Ok(())
+            }
+            Self::Terms(terms) => {
+                write!(f, "{}:{:?}", FieldId::PacketPayloadTerms.field().name, terms.join(" "))
             }
         }
     }
