@@ -44,6 +44,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("md5", &["decode/application/tls"]),
     ("ring", &["decode/application"]),
     ("tantivy", &["store/embedded"]),
+    ("tantivy_fst", &["store/embedded/wildcard.rs"]),
     ("postcard", &["store/embedded"]),
     ("fs4", &["store/embedded"]),
     ("elasticsearch", &["store/elasticsearch", "store/mod.rs"]),
@@ -56,6 +57,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("globset", &["ingest/discover"]),
     ("notify", &["ingest/discover"]),
     ("libc", &["ingest/lease.rs"]),
+    ("regex_syntax", &["store/pushdown/text.rs"]),
     ("blake3", &["packet"]),
     ("sha1", &["packet"]),
 ];

@@ -110,10 +110,13 @@ impl PacketDocument {
             document::Document::of(record)
         };
         for (id, value) in fields.values() {
-            if let Some((field, search)) = LAYOUT.field(*id)
-                && let Some(leaf) = document.leaf(search, value)
-            {
-                document.values.push((field, leaf));
+            let Some((field, search)) = LAYOUT.field(*id) else { continue };
+            match document.leaf(search, value) {
+                Some(leaf) => document.values.push((field, leaf)),
+                None => {
+                    let leaf = document.text(id.field().name);
+                    document.values.push((LAYOUT.too_long, leaf));
+                }
             }
         }
         Ok(document)
