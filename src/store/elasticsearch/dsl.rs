@@ -3,11 +3,11 @@
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
+use crate::document::Value;
+use crate::document::fields::{FieldId, Kind};
+use crate::document::payload;
 use crate::packet::Timestamp;
 use crate::query::{Order, TimeRange, Wildcard};
-use crate::store::document::Value;
-use crate::store::fields::{FieldId, Kind};
-use crate::store::payload;
 use crate::store::pushdown::{Abilities, Answering, Condition};
 
 /// The years 0 and 9999, which a `date` can be written with.
@@ -156,36 +156,41 @@ fn term(value: &Value<'_>) -> Json {
 mod tests {
     use super::*;
     use crate::packet::PacketId;
-    use crate::query::{Filter, Predicate, Protocol};
+    use crate::query::{Filter, Predicate, Protocol, Query, Scope};
+    use crate::store::pushdown::Plan;
+
+    fn clause(of: &Query) -> Json {
+        query(&Plan::new(of, &abilities(true)).condition, &of.time)
+    }
 
     fn filters(filter: Filter) -> Json {
-        let query = query(&Query { filter, ..Query::all() }, true);
+        let query = clause(&Query { filter, ..Query::all() });
         let filters = query["bool"]["filter"].as_array().unwrap();
         assert_eq!(filters[0], json!({ "exists": { "field": "@timestamp" } }));
         json!(filters[1..])
     }
 
     fn host(text: &str) -> Filter {
-        Filter::Is(Predicate::Host(text.parse().unwrap()))
+        Filter::Is(Predicate::host(text.parse().unwrap()))
     }
 
     #[test]
     fn words_become_terms() {
         assert_eq!(filters(Filter::All), json!([]));
         assert_eq!(
-            filters(Filter::And(vec![host("192.0.2.1/32"), Filter::Is(Predicate::Port(53))])),
+            filters(Filter::And(vec![host("192.0.2.1/32"), Filter::Is(Predicate::port(53))])),
             json!([
                 { "term": { "related.ip": "192.0.2.1" } },
                 { "bool": { "minimum_should_match": 1, "should": [
                     { "term": { "source.port": 53 } },
-                    { "term": { "destination.port": 53 } },
                     { "term": { "packet.outer.source.port": 53 } },
+                    { "term": { "destination.port": 53 } },
                     { "term": { "packet.outer.destination.port": 53 } },
                 ] } },
             ])
         );
         assert_eq!(
-            filters(Filter::Is(Predicate::Protocol(Protocol::Ipv4))),
+            filters(Filter::Is(Predicate::Protocol(Scope::Any, Protocol::Ip))),
             json!([{ "term": { "packet.layers": "ipv4" } }])
         );
         let id = |byte: u8| Filter::Is(Predicate::Id(PacketId([byte; 16])));
@@ -194,7 +199,7 @@ mod tests {
             json!([{ "ids": { "values": ["AAAAAAAAAAAAAAAAAAAAAA", "_____________________w"] } }])
         );
         assert_eq!(
-            filters(Filter::Is(Predicate::Text(b"Root".to_vec()))),
+            filters(Filter::Is(Predicate::text("Root"))),
             json!([{ "bool": { "minimum_should_match": 1, "should": [
                 { "bool": { "filter": [
                     { "term": { "packet.payload_terms": "oot" } },
@@ -204,7 +209,19 @@ mod tests {
             ] } }])
         );
         assert_eq!(filters(Filter::Or(Vec::new())), json!([{ "match_none": {} }]));
-        assert_eq!(filters(Filter::Not(Box::new(host("192.0.2.1/32")))), json!([]));
+        let in_header = |field: &str| json!({ "term": { field: "192.0.2.1" } });
+        assert_eq!(
+            filters(host("192.0.2.1/32").negated()),
+            json!([{ "bool": { "must_not": [{ "bool": { "filter": [
+                { "bool": { "minimum_should_match": 1, "should": [
+                    in_header("source.ip"),
+                    in_header("packet.outer.source.ip"),
+                    in_header("destination.ip"),
+                    in_header("packet.outer.destination.ip"),
+                ] } },
+                { "bool": { "must_not": [{ "term": { "packet.layers": "ipv6" } }] } },
+            ] } }] } }])
+        );
     }
 
     #[test]
@@ -238,7 +255,7 @@ mod tests {
             ),
         ] {
             let time = TimeRange { earliest, latest };
-            let query = query(&Query { time, ..Query::all() }, false);
+            let query = clause(&Query { time, ..Query::all() });
             assert_eq!(query["bool"]["filter"], json!([{ "range": { "@timestamp": expected } }]));
         }
     }

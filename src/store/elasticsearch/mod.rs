@@ -41,8 +41,8 @@ use self::write::Writer;
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    Access, AppendOutcome, Backend, Estimate, Explanation, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
+    Access, AppendOutcome, Backend, Estimate, Explanation, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 
 /// `http://HOST:9200`

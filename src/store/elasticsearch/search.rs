@@ -15,10 +15,10 @@ use super::archive::Archive;
 use super::client::{Client, Request};
 use super::dsl;
 use super::page::{self, Lengths, Page, SortKey};
+use crate::document::fields::FieldId;
+use crate::document::sequence;
 use crate::packet::{Fingerprint, StoredPacket};
 use crate::query::{Order, Query};
-use crate::store::document::sequence;
-use crate::store::fields::FieldId;
 use crate::store::pushdown::{Abilities, Plan};
 use crate::store::{Estimate, Explanation, StoreError, StoreErrorKind, StoreResult};
 
@@ -55,12 +55,11 @@ pub(super) fn fetch(
 
 /// What the server is asked for `query`.
 pub(super) async fn clause(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Json> {
-    Ok(dsl::query(&plan(client, archive, query).await?.condition, &query.time))
+    Ok(dsl::query(&plan_of(client, archive, query).await?.condition, &query.time))
 }
 
-async fn plan(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Plan> {
-    let payload =
-        Abilities::is_about_text(&query.filter) && archive.meta(client).await?.payload;
+async fn plan_of(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Plan> {
+    let payload = Abilities::is_about_text(&query.filter) && archive.meta(client).await?.payload;
     Ok(Plan::new(query, &dsl::abilities(payload)))
 }
 
@@ -100,7 +99,7 @@ pub(super) async fn explain(
     archive: &Archive,
     query: &Query,
 ) -> StoreResult<Explanation> {
-    let plan = plan(client, archive, query).await?;
+    let plan = plan_of(client, archive, query).await?;
     let clause = dsl::query(&plan.condition, &query.time);
     let body = json!({ "query": clause, "sort": dsl::sort(query.order) });
     let request = format!("GET /{}/_search\n{body:#}", archive.name);

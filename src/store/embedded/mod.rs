@@ -43,9 +43,9 @@ use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::pushdown::Plan;
 use crate::store::{
-    Access, AppendOutcome, Backend, Estimate, Explanation, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl,
-    Survey,
+    Access, AppendOutcome, Backend, Estimate, Explanation, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult,
+    StoreStatus, StoreUrl, Survey,
 };
 use error::{index_error, io_error};
 use folder::{Contents, Folder};

@@ -13,12 +13,12 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, SegmentReader, Term};
 
+use crate::document::Value;
+use crate::document::fields::FieldId;
 use crate::packet::{Fingerprint, PacketId, Timestamp};
 use crate::query::TimeRange;
-use crate::store::document::Value;
 use crate::store::embedded::document::{exact_time, id_halves, mapped};
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT, Search, answering};
-use crate::store::fields::FieldId;
 use crate::store::embedded::wildcard::WildcardQuery;
 use crate::store::pushdown::{Abilities, Condition};
 
@@ -79,9 +79,7 @@ fn of_condition(condition: &Condition) -> Box<dyn IndexQuery> {
             of_field(*id, |at| Box::new(WildcardQuery::new(at.field, wildcard)))
         }
         Condition::Exists(id) => of_field(*id, |at| between(at, None, None)),
-        Condition::TooLong(id) => {
-            term(Term::from_field_text(LAYOUT.too_long, id.field().name))
-        }
+        Condition::TooLong(id) => term(Term::from_field_text(LAYOUT.too_long, id.field().name)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How the stored fields stand in the index: made from [`FIELDS`](crate::store::fields::FIELDS).
+//! How the stored fields stand in the index: made from [`FIELDS`](crate::document::fields::FIELDS).
 //!
 //! The packet itself stands in one stored field; all other fields are only there to find it.
 
@@ -9,7 +9,7 @@ use tantivy::schema::{
     TextFieldIndexing, TextOptions,
 };
 
-use crate::store::fields::{FieldId, Kind};
+use crate::document::fields::{FieldId, Kind};
 use crate::store::pushdown::Answering;
 
 /// Name of the stored field; it tells an index of this archive from anybody else's.
@@ -131,7 +131,16 @@ impl Layout {
             let terms = FieldId::PacketPayloadTerms;
             by_id[terms as usize] = Some((add(&mut builder, terms, Search::Terms), Search::Terms));
         }
-        Self { schema: builder.build(), record, id_high, id_low, block, exact_time, too_long, by_id }
+        Self {
+            schema: builder.build(),
+            record,
+            id_high,
+            id_low,
+            block,
+            exact_time,
+            too_long,
+            by_id,
+        }
     }
 
     /// The schema of a store with or without an index of the payload.
@@ -177,7 +186,7 @@ fn add_text(builder: &mut SchemaBuilder, name: &str, tokenizer: &str) -> Field {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fields::FIELDS;
+    use crate::document::fields::FIELDS;
 
     #[test]
     fn every_field_that_can_be_searched_is_in_the_index() {

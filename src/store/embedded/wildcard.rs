@@ -23,7 +23,7 @@ impl WildcardQuery {
 
 impl Query for WildcardQuery {
     fn weight(&self, _: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
-        Ok(Box::new(AutomatonWeight::new(self.field, self.form.clone())))
+        Ok(Box::new(AutomatonWeight::<Form>::new(self.field, self.form.clone())))
     }
 }
 

@@ -33,7 +33,7 @@ pub enum Condition {
     TooLong(FieldId),
     /// One of these packets; never empty.
     Ids(Vec<PacketId>),
-    /// All these [`terms`](crate::store::payload::terms), or the packet's text is not indexed; never
+    /// All these [`terms`](crate::document::payload::terms), or the packet's text is not indexed; never
     /// empty.
     Terms(Vec<String>),
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
 
 use crate::document::Value;
 use crate::document::fields::{FieldId, KEYWORD_LIMIT, Kind};
@@ -13,7 +13,7 @@ use crate::store::pushdown::{Abilities, Answering, Condition};
 
 /// A date is indexed to the millisecond.
 const DATE_PRECISION: i128 = 1_000_000;
-/// Addresses that stand in a header of the packet: without IPv6 layers, they are IPv4.
+/// Addresses that stand in a header of the packet.
 const OF_HEADERS: [FieldId; 4] = [
     FieldId::SourceIp,
     FieldId::DestinationIp,
@@ -36,10 +36,13 @@ impl Abilities {
         let bounds = match (field.field().kind, &test.condition) {
             // Terms are in the index only, and no packet has them.
             (Kind::Terms, _) => return Bounds::exact(Condition::NONE),
-            (kind, FieldCondition::Exists) => self.any_of(field, &[
-                &|field| Condition::Exists(field),
-                if kind == Kind::Keyword { &Condition::TooLong } else { &|_| Condition::NONE },
-            ]),
+            (kind, FieldCondition::Exists) => self.any_of(
+                field,
+                &[
+                    &|field| Condition::Exists(field),
+                    if kind == Kind::Keyword { &Condition::TooLong } else { &|_| Condition::NONE },
+                ],
+            ),
             (Kind::Keyword, FieldCondition::Equals(Value::Text(text))) => self.text(field, text),
             (Kind::Keyword, FieldCondition::Like(wildcard)) => self.like(field, wildcard),
             (Kind::Ip, FieldCondition::InNetwork(network)) => self.network(field, *network),
@@ -93,16 +96,26 @@ impl Abilities {
         Bounds { lower: self.field(field, like).lower, ..upper }
     }
 
-    /// Stores do not tell an IPv4 address from the IPv6 address that maps it, so an address is only
-    /// certain where there is no IPv6.
-    pub(super) fn network(&self, field: FieldId, network: IpNet) -> Bounds {
+    fn network(&self, field: FieldId, network: IpNet) -> Bounds {
         let bounds = self.field(field, |field| Condition::InNetwork(field, network));
         match network {
-            IpNet::V4(_) if OF_HEADERS.contains(&field) => {
-                bounds.certain_if(self.layer("ipv6").negated())
+            IpNet::V4(_) if !OF_HEADERS.contains(&field) => bounds.superset(),
+            _ => bounds.certain_if(self.tells_apart(network)),
+        }
+    }
+
+    /// Stores do not tell an IPv4 address from the IPv6 address that maps it. In a header, it can
+    /// only be the one where there is no header of the other.
+    pub(super) fn tells_apart(&self, network: IpNet) -> Bounds {
+        const MAPPED: Ipv6Addr = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0);
+        match network {
+            IpNet::V4(_) => self.layer("ipv6").negated(),
+            IpNet::V6(network)
+                if network.contains(&MAPPED) || network.addr().to_ipv4_mapped().is_some() =>
+            {
+                Bounds::UNKNOWN
             }
-            IpNet::V6(network) if !maps_ipv4(network) => bounds,
-            _ => bounds.superset(),
+            IpNet::V6(_) => Bounds::exact(Condition::All),
         }
     }
 
@@ -135,12 +148,6 @@ impl Abilities {
         let (first, last) = (moved(first, -DATE_PRECISION), moved(last, DATE_PRECISION));
         self.field(field, |field| Condition::Between(field, first.clone(), last.clone())).superset()
     }
-}
-
-/// Whether addresses that map IPv4 are among these.
-fn maps_ipv4(network: Ipv6Net) -> bool {
-    const MAPPED: Ipv6Addr = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0);
-    network.contains(&MAPPED) || network.addr().to_ipv4_mapped().is_some()
 }
 
 type Ends = (Option<Value<'static>>, Option<Value<'static>>);
@@ -191,11 +198,7 @@ fn next(value: &Value<'static>, by: i8) -> Option<Value<'static>> {
 }
 
 /// The ends brought into what a field can hold; `None` when nothing of it is left.
-fn within(
-    kind: Kind,
-    first: Option<Value<'static>>,
-    last: Option<Value<'static>>,
-) -> Option<Ends> {
+fn within(kind: Kind, first: Option<Value<'static>>, last: Option<Value<'static>>) -> Option<Ends> {
     let (least, most) = match kind {
         Kind::Short => (i16::MIN.into(), i16::MAX.into()),
         Kind::Integer => (i32::MIN.into(), i32::MAX.into()),
@@ -219,7 +222,8 @@ fn within(
         (Kind::Time, _, _) => {
             let is_time = |end: &Option<Value<'_>>| matches!(end, None | Some(Value::Time(_)));
             // The field itself has no time outside the index.
-            let is_behind = matches!(&first, Some(Value::Time(t)) if t.nanoseconds() > i64::MAX.into());
+            let is_behind =
+                matches!(&first, Some(Value::Time(t)) if t.nanoseconds() > i64::MAX.into());
             let is_before = matches!(&last, Some(Value::Time(t)) if t.nanoseconds() < 0);
             (is_time(&first) && is_time(&last) && !is_behind && !is_before).then_some((first, last))
         }

@@ -69,19 +69,20 @@ impl Abilities {
             Addresses::Masked(address, mask) => common_network(*address, *mask),
             Addresses::Name(_) => return Bounds::exact(Condition::NONE),
         };
-        let at = |ends: [FieldId; 2]| Bounds::any(ends.map(|end| self.network(end, network)));
+        let at = |ends: [FieldId; 2]| Bounds::any(ends.map(|end| self.addresses(end, network)));
         let source = || at([FieldId::SourceIp, FieldId::PacketOuterSourceIp]);
         let destination = || at([FieldId::DestinationIp, FieldId::PacketOuterDestinationIp]);
         let bounds = match host.direction {
             // One term instead of four; it finds packets that speak of the address, too.
             Direction::Either => Bounds {
-                upper: self.network(FieldId::RelatedIp, network).upper,
+                upper: self.addresses(FieldId::RelatedIp, network).upper,
                 lower: Bounds::any([source(), destination()]).lower,
             },
             Direction::Source => source(),
             Direction::Destination => destination(),
             Direction::Both => Bounds::all([source(), destination()]),
         };
+        let bounds = bounds.certain_if(self.tells_apart(network));
         let Some(protocol) = host.protocol else {
             return match (&host.addresses, host.direction, host.scope) {
                 (Addresses::Masked(..), ..) | (_, Direction::Both, _) => bounds.superset(),
@@ -96,6 +97,10 @@ impl Abilities {
             AddressProtocol::Rarp => "rarp",
         };
         Bounds::all([bounds, self.layer(layer)]).superset()
+    }
+
+    fn addresses(&self, field: FieldId, network: IpNet) -> Bounds {
+        self.field(field, |field| Condition::InNetwork(field, network))
     }
 
     fn ports(&self, ports: &Ports) -> Bounds {
@@ -147,7 +152,7 @@ impl Abilities {
         .superset()
     }
 
-    fn protocol(&self, scope: Scope, protocol: Protocol) -> Bounds {
+    pub(super) fn protocol(&self, scope: Scope, protocol: Protocol) -> Bounds {
         let layer = |name| match scope {
             Scope::Any => self.layer(name),
             Scope::Outer => self.layer(name).certain_if(self.no_tunnel()),
@@ -199,7 +204,7 @@ impl Abilities {
     }
 
     fn cast(&self, cast: Cast) -> Bounds {
-        let to = |network: IpNet| self.network(FieldId::RelatedIp, network);
+        let to = |network: IpNet| self.addresses(FieldId::RelatedIp, network);
         let ipv4 = |address: [u8; 4], length: u8| {
             let network = Ipv4Net::new(address.into(), length).unwrap_or_default();
             to(IpNet::V4(network))
@@ -246,7 +251,8 @@ impl Abilities {
     fn file(&self, name: &str) -> Bounds {
         let fields = [FieldId::FileName, FieldId::FilePath];
         if name.len() > KEYWORD_LIMIT {
-            return Bounds::any(fields.map(|field| self.field(field, Condition::TooLong))).superset();
+            return Bounds::any(fields.map(|field| self.field(field, Condition::TooLong)))
+                .superset();
         }
         Bounds::any(fields.map(|field| self.field(field, |field| Condition::is(field, name))))
     }

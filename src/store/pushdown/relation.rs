@@ -37,7 +37,9 @@ impl Abilities {
         let number = i64::from(number);
         let (first, last) = match comparison {
             Comparison::Equal => (Some(number), Some(number)),
-            Comparison::NotEqual => return self.length_between(Some(number), Some(number)).negated(),
+            Comparison::NotEqual => {
+                return self.length_between(Some(number), Some(number)).negated();
+            }
             Comparison::Less => (None, Some(number - 1)),
             Comparison::LessOrEqual => (None, Some(number)),
             Comparison::Greater => (Some(number + 1), None),

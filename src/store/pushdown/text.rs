@@ -3,8 +3,8 @@
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use crate::document::payload;
 use crate::query::Pattern;
-use crate::store::payload;
 use crate::store::pushdown::Condition;
 
 /// What every packet with the pattern satisfies, in a store with an index of the payload.
