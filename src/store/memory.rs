@@ -50,7 +50,8 @@ impl fmt::Debug for MemoryStore {
 
 #[async_trait]
 impl PacketStore for MemoryStore {
-    async fn setup(&self, _: &SetupOptions) -> StoreResult<SetupReport> {
+    async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
+        options.refuse_kibana()?;
         Ok(SetupReport::default())
     }
 

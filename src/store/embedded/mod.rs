@@ -166,6 +166,7 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl PacketStore for EmbeddedStore {
     async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
+        options.refuse_kibana()?;
         let folder = self.folder.clone();
         let before = blocking(&self.folder, move || folder.contents()).await?;
         let outcome = if before == Contents::Store {
