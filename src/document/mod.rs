@@ -24,7 +24,7 @@ pub enum Value<'a> {
     Time(Timestamp),
     /// For [`fields::Kind::Ip`].
     Ip(IpAddr),
-    /// For [`fields::Kind::Keyword`].
+    /// For [`fields::Kind::Keyword`] and [`fields::Kind::Terms`].
     Text(Cow<'a, str>),
     /// For the number kinds.
     Number(i64),

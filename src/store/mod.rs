@@ -7,7 +7,6 @@ pub mod elasticsearch;
 pub mod embedded;
 mod error;
 pub mod memory;
-
 pub mod pushdown;
 pub mod retention;
 mod retry;
