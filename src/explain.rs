@@ -106,7 +106,9 @@ pub async fn why_nothing(store: &dyn PacketStore, query: &Query) -> StoreResult<
 fn add_parts(parts: &mut Vec<Filter>, filter: &Filter) {
     match filter {
         Filter::And(filters) | Filter::Or(filters) => {
-            filters.iter().for_each(|filter| add_parts(parts, filter));
+            for filter in filters {
+                add_parts(parts, filter);
+            }
         }
         part if parts.contains(part) => {}
         part => parts.push(part.clone()),

@@ -111,12 +111,11 @@ impl PacketDocument {
         };
         for (id, value) in fields.values() {
             let Some((field, search)) = LAYOUT.field(*id) else { continue };
-            match document.leaf(search, value) {
-                Some(leaf) => document.values.push((field, leaf)),
-                None => {
-                    let leaf = document.text(id.field().name);
-                    document.values.push((LAYOUT.too_long, leaf));
-                }
+            if let Some(leaf) = document.leaf(search, value) {
+                document.values.push((field, leaf));
+            } else {
+                let leaf = document.text(id.field().name);
+                document.values.push((LAYOUT.too_long, leaf));
             }
         }
         Ok(document)

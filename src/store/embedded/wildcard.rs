@@ -68,8 +68,8 @@ impl Part {
     fn new(bytes: &[u8]) -> Self {
         let mut part = Self { bytes: bytes.to_vec(), borders: vec![0; bytes.len() + 1] };
         let mut border = 0;
-        for end in 1..bytes.len() {
-            border = part.after(border, bytes[end]);
+        for (end, byte) in bytes.iter().enumerate().skip(1) {
+            border = part.after(border, *byte);
             part.borders[end + 1] = border;
         }
         part

@@ -31,9 +31,9 @@ impl Abilities {
         }
     }
 
-    pub(super) fn field_test(&self, test: &FieldTest) -> Bounds {
-        let field = test.field;
-        let bounds = match (field.field().kind, &test.condition) {
+    pub(super) fn field_test(&self, FieldTest { field, condition }: &FieldTest) -> Bounds {
+        let field = *field;
+        let bounds = match (field.field().kind, condition) {
             // Terms are in the index only, and no packet has them.
             (Kind::Terms, _) => return Bounds::exact(Condition::NONE),
             (kind, FieldCondition::Exists) => self.any_of(
@@ -199,7 +199,7 @@ fn next(value: &Value<'static>, by: i8) -> Option<Value<'static>> {
 
 /// The ends brought into what a field can hold; `None` when nothing of it is left.
 fn within(kind: Kind, first: Option<Value<'static>>, last: Option<Value<'static>>) -> Option<Ends> {
-    let (least, most) = match kind {
+    let (lowest, highest) = match kind {
         Kind::Short => (i16::MIN.into(), i16::MAX.into()),
         Kind::Integer => (i32::MIN.into(), i32::MAX.into()),
         _ => (i64::MIN, i64::MAX),
@@ -213,10 +213,11 @@ fn within(kind: Kind, first: Option<Value<'static>>, last: Option<Value<'static>
                 Some(_) => None,
             };
             let (first, last) = (end(&first)?, end(&last)?);
-            if first.is_some_and(|first| first > most) || last.is_some_and(|last| last < least) {
+            if first.is_some_and(|first| first > highest) || last.is_some_and(|last| last < lowest)
+            {
                 return None;
             }
-            let number = |number: i64| Value::Number(number.clamp(least, most));
+            let number = |number: i64| Value::Number(number.clamp(lowest, highest));
             Some((first.map(number), last.map(number)))
         }
         (Kind::Time, _, _) => {

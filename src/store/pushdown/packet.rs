@@ -33,7 +33,7 @@ impl Abilities {
         match predicate {
             Predicate::Host(host) => self.host(host),
             Predicate::Port(ports) => self.ports(ports),
-            Predicate::Mac(mac) => self.mac(mac),
+            Predicate::Mac(mac) => self.mac(*mac),
             Predicate::Protocol(scope, protocol) => self.protocol(*scope, *protocol),
             Predicate::Carries(scope, carrier, number) => self.carries(*scope, *carrier, *number),
             Predicate::Cast(cast) => self.cast(*cast),
@@ -110,10 +110,11 @@ impl Abilities {
         }
         let at = |ends: [FieldId; 2]| {
             Bounds::any(ends.map(|end| {
-                self.field(end, |end| match first == last {
-                    true => Condition::number(end, first),
-                    false => {
-                        let number = |port: u16| Some(Value::Number(port.into()));
+                self.field(end, |end| {
+                    let number = |port: u16| Some(Value::Number(port.into()));
+                    if first == last {
+                        Condition::number(end, first)
+                    } else {
                         Condition::Between(end, number(first), number(last))
                     }
                 })
@@ -139,7 +140,7 @@ impl Abilities {
         }
     }
 
-    fn mac(&self, mac: &Mac) -> Bounds {
+    fn mac(&self, mac: Mac) -> Bounds {
         let HostDirection::Ends(direction) = mac.direction else { return Bounds::UNKNOWN };
         let at = |end| self.field(end, |end| Condition::is(end, mac.address.to_string()));
         let (source, destination) = (at(FieldId::SourceMac), at(FieldId::DestinationMac));
