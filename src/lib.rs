@@ -7,6 +7,7 @@ pub mod capture;
 pub mod cli;
 pub mod decode;
 pub mod document;
+pub mod explain;
 pub mod fetch;
 mod folders;
 pub mod ingest;

@@ -44,8 +44,8 @@ use self::write::Writer;
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
+    Access, AppendOutcome, Backend, Estimate, Explanation, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 
 /// `http://HOST:9200`
@@ -121,7 +121,11 @@ impl PacketStore for ElasticsearchStore {
         survey::survey(&self.client, &self.archive, query).await
     }
 
-    async fn explain(&self, query: &Query) -> StoreResult<String> {
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
+        search::estimate(&self.client, &self.archive, query).await
+    }
+
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
         search::explain(&self.client, &self.archive, query).await
     }
 
