@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
-use crate::cli::{Ended, UsageError, output, progress};
+use crate::cli::{Ended, UsageError, escape, output, progress};
 use crate::folders;
 use crate::ingest::{
     self, FileOutcome, FileReport, IngestOptions, Input, Observer, Progress, PurgeOptions, Totals,
@@ -310,7 +310,7 @@ impl Observer for Console {
 }
 
 fn print_report(report: &FileReport) -> anyhow::Result<()> {
-    let path = &report.path;
+    let path = escape::Path(&report.path);
     let state = match &report.outcome {
         FileOutcome::Skipped(reason) => return output::line(&format!("{path}: skipped: {reason}")),
         FileOutcome::Known(packets) => {

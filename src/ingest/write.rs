@@ -18,7 +18,7 @@ use crate::ingest::{
     Ended, FileEnd, FileReport, IngestError, Observer, OpenCapture, Progress, Rejected, Share,
     Step, Totals,
 };
-use crate::packet::{PacketRecord, StoredPacket};
+use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::store::{AppendOutcome, PacketStore, StoreResult};
 
 /// Batches on their way to the store. While one is answered the next is being sent; more only
@@ -26,6 +26,8 @@ use crate::store::{AppendOutcome, PacketStore, StoreResult};
 const APPENDS: usize = 3;
 /// How long a stored packet may wait until it is safe and can be searched.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
+/// Nanoseconds that the clock of who captures may be ahead: an hour, as when a zone is wrong.
+const CLOCKS_DIFFER: i128 = 3_600 * 1_000_000_000;
 /// Time between two tries to write dead letters where there is no room.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
@@ -110,6 +112,13 @@ struct Appended {
     batch: Arc<Vec<PacketRecord>>,
 }
 
+/// When the newest of these packets was captured. Damaged captures have packets from a far future,
+/// next to which every other would be old for ever.
+fn newest(batch: &[PacketRecord], now: Timestamp) -> Option<Timestamp> {
+    let times = batch.iter().map(|record| record.stored.packet.timestamp);
+    times.filter(|time| time.nanoseconds() <= now.nanoseconds() + CLOCKS_DIFFER).max()
+}
+
 impl Writer {
     fn append(&mut self, capture: &Arc<OpenCapture>, packets: Vec<PacketRecord>, share: Share) {
         self.parts.entry(capture.part).or_default().appends += 1;
@@ -129,7 +138,7 @@ impl Writer {
         if !outcome.rejected.is_empty() {
             self.bury(&capture, &outcome, &batch).await?;
         }
-        let newest = batch.iter().map(|record| record.stored.packet.timestamp).max();
+        let newest = newest(&batch, Timestamp::now());
         self.beside.progress.add_stored(batch.len() as u64, newest);
         if let Some(reading) = self.readings.get_mut(&capture.reading) {
             reading.answered(number, outcome.rejected.len() as u64);
@@ -239,7 +248,7 @@ impl Writer {
         let rejected = acknowledged.map_or(ended.rejected_before, Acknowledged::rejected);
         self.beside.ledger.record(Entry {
             store: String::new(),
-            path: ended.path.clone(),
+            path: ended.path.display().to_string(),
             state: ended.state,
             capture: ended.capture.map(|capture| capture.to_string()),
             frames: mark.frames,

@@ -56,6 +56,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("globset", &["ingest/discover"]),
     ("notify", &["ingest/discover"]),
     ("libc", &["ingest/lease.rs"]),
+    ("rlimit", &["ingest/read"]),
+    ("rustix", &["ingest/purge/removal.rs"]),
     ("blake3", &["packet"]),
     ("sha1", &["packet"]),
 ];
