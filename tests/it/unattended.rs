@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
+use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
@@ -171,6 +172,22 @@ fn few_open_files_are_enough_for_many_captures() {
     let run = stop(child);
     assert_eq!(run.code, Some(0), "{run}");
     assert!(!run.stderr.contains("Too many open files"), "{run}");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_store_that_does_not_answer() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("captures/cap.pcap", &conversations());
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut child = start(&sandbox, &[&["--store", &url][..], &WATCH, &["--grace", "1s"]].concat());
+    let connection = silent.accept().unwrap();
+    signal(&child, "-TERM");
+    wait_until("it ends", || child.try_wait().unwrap().is_some());
+    let run = Run::from(child.wait_with_output().unwrap());
+    drop(connection);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(run.stderr.contains("stopping"), "{run}");
 }
 
 /// The kernel sends it when a writer opens a file that is just being asked about.

@@ -250,11 +250,12 @@ impl Reader {
             }
             Came::Overwritten => {
                 let lost = file.parts.give_up();
-                let note = format!(
-                    "it was overwritten while it was read; the last {lost} packets that were \
-                     read may be mixed with others and are left out"
-                );
-                file.parts.note(note);
+                if lost > 0 {
+                    file.parts.note(format!(
+                        "it was overwritten while it was read; the last {lost} packets that \
+                         were read may be mixed with others and are left out"
+                    ));
+                }
                 let look = Look { finished: None, ..file.look };
                 file.look = look.clone();
                 Self::conclude(file, FileOutcome::Done, steps)?;
