@@ -49,7 +49,8 @@ impl fmt::Debug for MemoryStore {
 
 #[async_trait]
 impl PacketStore for MemoryStore {
-    async fn setup(&self, _: &SetupOptions) -> StoreResult<SetupReport> {
+    async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
+        options.refuse_kibana()?;
         Ok(SetupReport::default())
     }
 
@@ -111,8 +112,8 @@ impl PacketStore for MemoryStore {
         Ok(survey)
     }
 
-    fn explain(&self, query: &Query) -> String {
-        format!("every packet is looked at: {:?}", query.filter)
+    async fn explain(&self, query: &Query) -> StoreResult<String> {
+        Ok(format!("every packet is looked at: {:?}", query.filter))
     }
 
     async fn slices(&self, _: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
@@ -168,6 +169,7 @@ impl PacketStore for MemoryStore {
             gaps: Vec::new(),
             bytes: Some(bytes.sum()),
             partitions: None,
+            payload_index: false,
         })
     }
 

@@ -9,6 +9,7 @@ pub mod embedded;
 mod error;
 pub mod fields;
 pub mod memory;
+pub mod payload;
 pub mod pushdown;
 pub mod retention;
 mod retry;
@@ -66,7 +67,7 @@ pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
     async fn survey(&self, query: &Query) -> StoreResult<Survey>;
 
     /// What [`Self::fetch`] would ask the backend, for people to read.
-    fn explain(&self, query: &Query) -> String;
+    async fn explain(&self, query: &Query) -> StoreResult<String>;
 
     /// What can be removed with [`PruneScope::Before`] the end of each, by the end of their time.
     /// Together they hold all packets. A store that removes packet by packet ends one of them at
@@ -152,6 +153,36 @@ pub struct SetupOptions {
     pub partition: Partition,
     /// Primary shards of each partition.
     pub shards: Option<u32>,
+    /// Index the text in packets, so that a search for text need not read them all. On
+    /// Elasticsearch it begins with the next partition, and stays; the embedded store is made
+    /// with it or without.
+    pub index_payload: bool,
+    /// Show the packets in Kibana. A store that Kibana cannot read refuses it.
+    pub kibana: Option<KibanaOptions>,
+}
+
+impl SetupOptions {
+    /// For a store that Kibana cannot read.
+    ///
+    /// # Errors
+    /// When packets are to be shown in Kibana.
+    pub fn refuse_kibana(&self) -> StoreResult<()> {
+        if self.kibana.is_none() {
+            return Ok(());
+        }
+        let what = "show packets in Kibana";
+        let reason = "it reads Elasticsearch only";
+        Err(StoreError::new(StoreErrorKind::Unsupported, what, reason))
+    }
+}
+
+/// Where packets are shown in Kibana, and where its links lead to.
+#[derive(Debug, Clone)]
+pub struct KibanaOptions {
+    /// Kibana's address; who asks is the same as at the store.
+    pub url: StoreUrl,
+    /// Address of the web page, as browsers reach it, without a slash at its end.
+    pub web_url: String,
 }
 
 /// Length of time that shares one partition of the store.
@@ -266,4 +297,6 @@ pub struct StoreStatus {
     pub bytes: Option<u64>,
     /// Partitions, where the store has them.
     pub partitions: Option<u64>,
+    /// Whether the text in packets is indexed as they are stored.
+    pub payload_index: bool,
 }

@@ -2,11 +2,12 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `client` | connection, certificate, credentials |
+//! | `client`, `nodes` | certificate, credentials, requests, and which node is asked |
 //! | `answer` | what the server's errors mean |
 //! | `archive` | names of the parts, and what setup wrote down |
 //! | `partition` | packet time → index |
 //! | `setup`, `template`, `keys`, `probe` | template, API keys, and whether they may what they should |
+//! | `kibana` | data view, saved search and dashboard |
 //! | `bulk`, `write` | packets → bulk requests, and their answers packet by packet |
 //! | `dsl`, `search`, `page`, `document` | query → pages of documents → packets |
 //! | `prune`, `status`, `survey` | what goes, what is there, of what kinds |
@@ -18,6 +19,8 @@ mod client;
 mod document;
 mod dsl;
 mod keys;
+mod kibana;
+mod nodes;
 mod page;
 mod partition;
 mod probe;
@@ -61,6 +64,8 @@ fn open(url: StoreUrl, access: Access) -> BoxFuture<'static, StoreResult<Arc<dyn
 #[derive(Debug)]
 pub struct ElasticsearchStore {
     client: Client,
+    /// Kept for the setup, which speaks to Kibana as the same caller.
+    access: Access,
     archive: Archive,
     writer: Writer,
 }
@@ -73,14 +78,18 @@ impl ElasticsearchStore {
     pub async fn open(url: &StoreUrl, access: &Access) -> StoreResult<Self> {
         let archive = Archive::new(&access.index)?;
         let client = Client::new(url, access).await?;
-        Ok(Self { client, archive, writer: Writer::default() })
+        Ok(Self { client, access: access.clone(), archive, writer: Writer::default() })
     }
 }
 
 #[async_trait]
 impl PacketStore for ElasticsearchStore {
     async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
-        setup::setup(&self.client, &self.archive, options).await
+        let mut report = setup::setup(&self.client, &self.archive, options).await?;
+        if let Some(kibana) = &options.kibana {
+            report.steps.extend(kibana::setup(&self.access, &self.archive, kibana).await?);
+        }
+        Ok(report)
     }
 
     async fn check(&self) -> StoreResult<()> {
@@ -101,19 +110,19 @@ impl PacketStore for ElasticsearchStore {
     }
 
     fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
-        search::fetch(self.client.clone(), self.archive.name.clone(), query)
+        search::fetch(self.client.clone(), self.archive.clone(), query)
     }
 
     async fn count(&self, query: &Query) -> StoreResult<u64> {
-        search::count(&self.client, &self.archive.name, query).await
+        search::count(&self.client, &self.archive, query).await
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         survey::survey(&self.client, &self.archive, query).await
     }
 
-    fn explain(&self, query: &Query) -> String {
-        search::explain(&self.archive.name, query)
+    async fn explain(&self, query: &Query) -> StoreResult<String> {
+        search::explain(&self.client, &self.archive, query).await
     }
 
     async fn slices(&self, _: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
