@@ -27,17 +27,17 @@ fn stop(child: Child) -> Run {
 
 /// The command, started by another program.
 fn through(wrapper: &[&str], command: &Command) -> Command {
-    let mut wrapped = Command::new(wrapper[0]);
-    wrapped.args(&wrapper[1..]).arg(command.get_program()).args(command.get_args());
+    let mut prepared = Command::new(wrapper[0]);
+    prepared.args(&wrapper[1..]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => wrapped.env(name, value),
-            None => wrapped.env_remove(name),
+            Some(value) => prepared.env(name, value),
+            None => prepared.env_remove(name),
         };
     }
-    wrapped.current_dir(command.get_current_dir().unwrap());
-    wrapped.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    wrapped
+    prepared.current_dir(command.get_current_dir().unwrap());
+    prepared.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    prepared
 }
 
 fn is_complete(sandbox: &Sandbox, name: &str) -> bool {
@@ -141,7 +141,9 @@ fn what_could_not_be_read_is_read_when_it_can_be() {
     let watch = || through(wrapper, &sandbox.command(&arguments)).spawn().unwrap();
     let run = {
         let child = watch();
-        wait_until("it has been tried", || sandbox.path("state/ledger.jsonl").exists());
+        wait_until("it has been tried", || {
+            sandbox.path("state/ledger.jsonl").try_exists().unwrap()
+        });
         std::thread::sleep(std::time::Duration::from_secs(1));
         stop(child)
     };

@@ -145,8 +145,8 @@ impl Purge {
         match decision {
             Decision::Purge => self.purge(candidate, proof),
             Decision::Keep(reason) => {
-                if matches!(reason, Reason::NotInStore | Reason::Different) {
-                    // Somebody removed packets, or worse: the next run reads the file again.
+                if matches!(reason, Reason::Changed | Reason::NotInStore | Reason::Different) {
+                    // Whatever is known of it is not so: the next run reads the file again.
                     self.ledger.forget(candidate.state.id, candidate.capture);
                 }
                 self.keep(candidate, proof, reason.text());
