@@ -62,6 +62,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("regex_syntax", &["store/pushdown/text.rs"]),
     ("winnow", &["query"]),
     ("regex", &["query"]),
+    ("rlimit", &["ingest/read"]),
+    ("rustix", &["ingest/purge/removal.rs"]),
     ("blake3", &["packet"]),
     ("sha1", &["packet"]),
 ];

@@ -16,6 +16,7 @@ mod readme;
 mod rotation;
 mod service;
 mod tunnels;
+mod unattended;
 mod watch;
 mod words;
 
