@@ -13,7 +13,9 @@ mod state_dir;
 mod status;
 mod store_args;
 mod up;
+mod user;
 mod verify;
+mod web_args;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -70,12 +72,14 @@ enum Command {
     Setup(setup::SetupArgs),
     /// Store the packets of files, folders or a stream
     Ingest(ingest::IngestArgs),
-    /// Stay with a folder: store what is captured there, as it is captured
+    /// Stay with a folder: store what is captured there, as it is captured, and serve the page
     Up(up::UpArgs),
     /// Give packets back as a capture file
     Fetch(fetch::FetchArgs),
     /// Serve the web page and the HTTP API
     Serve(serve::ServeArgs),
+    /// Add, list or remove the users of `serve --auth users`
+    User(user::UserArgs),
     /// Remove packets that are too old or too many
     Prune(prune::PruneArgs),
     /// Tell what the store holds, and what your key may do
@@ -144,6 +148,7 @@ impl Cli {
             Command::Up(args) => args.run(&store, quiet, stop).await,
             Command::Fetch(args) => unless(&stop, args.run(&store, quiet)).await,
             Command::Serve(args) => args.run(&store, quiet, stop).await,
+            Command::User(args) => args.run(&store),
             Command::Prune(args) => match args.stays() {
                 Some(every) => args.stay(&store, every, &stop).await,
                 None => unless(&stop, args.run(&store)).await,

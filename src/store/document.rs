@@ -13,11 +13,8 @@ use crate::packet::{
     CommunityId, Layers, NetworkLayer, PacketRecord, StoredPacket, Timestamp, Transport,
 };
 use crate::store::fields::{Field, FieldId};
-<<<<<<< HEAD
-pub(super) use application::related_addresses;
-=======
 use crate::store::payload;
->>>>>>> main
+pub(super) use application::related_addresses;
 
 /// One value of one field.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use futures::stream::{BoxStream, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::fetch;
 use crate::packet::PacketRecord;
 use crate::query::Query;
 use crate::store::{PacketStore, StoreResult};
+use crate::web::error::ApiError;
 use crate::web::place::Place;
 
 /// What may be looked at; `None` is no limit.
@@ -33,6 +35,19 @@ pub struct Budgets {
     pub query: Budget,
     /// Each download.
     pub download: Budget,
+}
+
+impl Budget {
+    /// The answer, if it comes in time.
+    pub(super) async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, ApiError> {
+        let Some(time) = self.time else { return Ok(answer.await) };
+        timeout(time, answer).await.map_err(|_| {
+            let seconds = time.as_secs_f64();
+            let error = format!("stopped after {seconds} seconds: there is no answer yet");
+            ApiError::new(StatusCode::GATEWAY_TIMEOUT, error)
+                .hint("ask for less: a shorter time, or a narrower filter")
+        })
+    }
 }
 
 fn seconds<S: serde::Serializer>(
@@ -120,8 +135,8 @@ impl Packets {
     }
 
     /// Whether the budget ended it.
-    pub(super) fn stopped(self) -> Option<Stopped> {
-        self.stopped
+    pub(super) fn stopped(&self) -> Option<Stopped> {
+        self.stopped.clone()
     }
 
     fn stop(&mut self, reason: Limit) -> StoreResult<Option<PacketRecord>> {

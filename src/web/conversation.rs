@@ -13,6 +13,7 @@ use crate::describe::is_harmful;
 use crate::packet::{CommunityId, PacketRecord};
 use crate::query::{Filter, Order, Query};
 use crate::web::App;
+use crate::web::access::Caller;
 use crate::web::budget::Stopped;
 use crate::web::cursor::Cursor;
 use crate::web::error::ApiError;
@@ -50,10 +51,11 @@ pub(super) struct Segment {
 pub(super) async fn conversation(
     State(app): State<Arc<App>>,
     Path(community_id): Path<String>,
+    caller: Caller,
     parameters: Parameters,
 ) -> Result<Json<Conversation>, ApiError> {
     let query = Query { filter: Filter::All, time: parameters.time()?, order: Order::Time };
-    let mut packets = Cursor::packets(&parameters, query, app.store.as_ref(), app.budgets.query)?;
+    let mut packets = Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
     let mut ends: Option<Ends> = None;
     let mut segments = Vec::new();
     while segments.len() < SEGMENTS

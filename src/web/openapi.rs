@@ -51,21 +51,27 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator, refusal: &schemars::S
             "description": "The file. A connection that breaks off means that it is not whole.",
             "content": { *media_type: {} },
         }),
-        Answer::Nothing => json!({ "description": "Yes" }),
+        Answer::Nothing => json!({ "description": "Done" }),
     };
     let parameters: Vec<Value> = routes::parameters_of(route.path).iter().map(parameter).collect();
-    json!({
+    let mut operation = json!({
         "summary": route.summary,
         "operationId": format!("{} {}", route.method, route.path),
         "parameters": parameters,
         "responses": {
-            "200": success,
+            (if matches!(route.answer, Answer::Nothing) && route.method == "post" { "204" } else { "200" }): success,
             "default": {
                 "description": "Why not",
                 "content": { "application/json": { "schema": refusal } },
             },
         },
-    })
+    });
+    if let Some(body) = route.body {
+        let schema = body(schemas);
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    }
+    operation
 }
 
 fn parameter(parameter: &Parameter) -> Value {

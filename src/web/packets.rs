@@ -18,6 +18,7 @@ use crate::store::aggregate::protocol;
 use crate::store::document::Document;
 use crate::store::fields::FieldId;
 use crate::web::App;
+use crate::web::access::Caller;
 use crate::web::budget::{Packets, Stopped};
 use crate::web::cursor::Cursor;
 use crate::web::error::ApiError;
@@ -99,11 +100,12 @@ impl Row {
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
+    caller: Caller,
     parameters: Parameters,
 ) -> Result<Json<Page>, ApiError> {
     let limit = parameters.number(&LIMIT)?;
     let query = parameters.query()?;
-    let mut pages = Cursor::packets(&parameters, query, app.store.as_ref(), app.budgets.query)?;
+    let mut pages = Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
     let mut rows = Vec::new();
     while rows.len() < limit
         && let Some(record) = pages.next().await?
@@ -117,6 +119,7 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    caller: Caller,
     parameters: Parameters,
 ) -> Result<Json<View>, ApiError> {
     let not_found = |why| ApiError::new(StatusCode::NOT_FOUND, format!("packet {id}: {why}"));
@@ -126,7 +129,7 @@ pub(super) async fn one(
         time: parameters.time()?,
         order: Order::Time,
     };
-    let mut packets = Packets::new(app.store.as_ref(), &query, app.budgets.query);
+    let mut packets = Packets::new(caller.store.as_ref(), &query, app.budgets.query);
     match packets.next().await? {
         Some(record) => Ok(Json(view(&record)?)),
         None => match packets.stopped() {

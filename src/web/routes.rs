@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::MethodRouter;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
 use schemars::{Schema, SchemaGenerator};
 
+use crate::web::access::{self, Login, SessionState};
 use crate::web::{App, capture, conversation, histogram, openapi, packets, status, summary};
 use crate::web::vocabulary;
 
@@ -15,6 +15,8 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     pub(super) method: &'static str,
     pub(super) summary: &'static str,
+    /// What has to be sent along, as JSON.
+    pub(super) body: Option<fn(&mut SchemaGenerator) -> Schema>,
     pub(super) answer: Answer,
     handler: MethodRouter<Arc<App>>,
 }
@@ -113,11 +115,35 @@ pub(super) fn table() -> Vec<Route> {
         path,
         method: "get",
         summary,
+        body: None,
         answer,
         handler,
     };
     let json = Answer::Json;
+    let session = json(SchemaGenerator::subschema_for::<SessionState>);
+    let log_in = Route {
+        method: "post",
+        body: Some(SchemaGenerator::subschema_for::<Login>),
+        ..route(
+            "/api/v1/login",
+            "Begins a session; the answer sets its cookie",
+            Answer::Nothing,
+            post(access::log_in),
+        )
+    };
+    let log_out = Route {
+        method: "post",
+        ..route(
+            "/api/v1/logout",
+            "Ends the session; needs the header X-CSRF-Token",
+            Answer::Nothing,
+            post(access::log_out),
+        )
+    };
     vec![
+        route("/api/v1/session", "Who is logged in, and how", session, get(access::session)),
+        log_in,
+        log_out,
         route(
             "/api/v1/status",
             "What the archive holds, and what one request may cost",

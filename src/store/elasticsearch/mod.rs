@@ -9,8 +9,9 @@
 //! | `setup`, `template`, `keys`, `probe` | template, API keys, and whether they may what they should |
 //! | `bulk`, `write` | packets → bulk requests, and their answers packet by packet |
 //! | `dsl`, `search`, `page`, `document` | query → pages of documents → packets |
-//! | `prune`, `status`, `survey` | what goes, what is there, of what kinds |
+//! | `prune`, `status`, `survey`, `aggregate` | what goes, what is there, of what kinds, how many |
 
+mod aggregate;
 mod answer;
 mod archive;
 mod bulk;
@@ -20,6 +21,7 @@ mod dsl;
 mod keys;
 mod page;
 mod partition;
+mod ports;
 mod probe;
 mod prune;
 mod search;
@@ -40,6 +42,7 @@ use self::client::Client;
 use self::write::Writer;
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
+use crate::store::aggregate::selects_exactly;
 use crate::store::{
     Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
     SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
@@ -108,8 +111,11 @@ impl PacketStore for ElasticsearchStore {
         search::count(&self.client, &self.archive, query).await
     }
 
-    async fn aggregate(&self, _: &Query, _: Breakdown) -> StoreResult<Option<Counts>> {
-        Ok(None)
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        if !selects_exactly(query) {
+            return Ok(None);
+        }
+        aggregate::aggregate(&self.client, &self.archive, query, what).await.map(Some)
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
