@@ -17,10 +17,13 @@ mod user;
 mod verify;
 mod web_args;
 
+use std::env;
+use std::ffi::OsStr;
 use std::fmt;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -120,7 +123,8 @@ impl std::error::Error for UsageError {}
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = without_empty_variables(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     logging::start(cli.level(), cli.log.log_format);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -171,7 +175,9 @@ impl Cli {
     /// Long-running commands say what they do; commands that print data say only what is wrong.
     fn level(&self) -> LevelFilter {
         let normal = match &self.command {
-            Command::Ingest(_) | Command::Up(_) | Command::Serve(_) => LevelFilter::INFO,
+            Command::Ingest(_) | Command::Up(_) | Command::Serve(_) | Command::Setup(_) => {
+                LevelFilter::INFO
+            }
             Command::Prune(args) if args.stays().is_some() => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };
@@ -182,6 +188,17 @@ impl Cli {
             (false, _) => LevelFilter::TRACE,
         }
     }
+}
+
+/// A variable that is empty is one that is not set: a container's settings may name it all the
+/// same, with nothing in it.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| {
+            if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// Runs a command that leaves nothing behind when it is dropped.

@@ -14,8 +14,8 @@ use crate::store::{self, Access, Credentials, DEFAULT_INDEX, PacketStore, Secret
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Store")]
 pub(super) struct StoreArgs {
-    /// Where packets are kept: a directory (embedded store), or https://HOST:9200 (Elasticsearch)
-    /// [default: the user's data directory]
+    /// Where packets are kept: a directory (embedded store), or https://HOST:9200 (Elasticsearch;
+    /// several nodes of a cluster with commas) [default: the user's data directory]
     #[arg(long, global = true, value_name = "URL", env = "PCAP_ARCHIVER_STORE")]
     store: Option<String>,
     /// File with an API key: base64 of `id:key`, as `setup` writes it

@@ -150,8 +150,8 @@ impl WebArgs {
             _ => None,
         };
         let access = self.access(store, reader, tls.is_some()).await?;
-        let listener = TcpListener::bind(self.listen)
-            .with_context(|| format!("listen on {}", self.listen))?;
+        let listener =
+            TcpListener::bind(self.listen).with_context(|| format!("listen on {}", self.listen))?;
         listener.set_nonblocking(true).with_context(|| format!("listen on {}", self.listen))?;
         let hosts = match self.auth {
             AuthArg::None => Hosts::Named(self.host_name.clone()),

@@ -13,8 +13,8 @@ use crate::query::{self, Order, Query};
 use crate::store::aggregate::Tally;
 use crate::store::document::sequence;
 use crate::store::{
-    AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
-    StoreResult, StoreStatus, Survey,
+    AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
+    SetupReport, Slice, StoreResult, StoreStatus, Survey,
 };
 
 /// `memory:`
@@ -50,7 +50,8 @@ impl fmt::Debug for MemoryStore {
 
 #[async_trait]
 impl PacketStore for MemoryStore {
-    async fn setup(&self, _: &SetupOptions) -> StoreResult<SetupReport> {
+    async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
+        options.refuse_kibana()?;
         Ok(SetupReport::default())
     }
 

@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use crate::packet::{LinkType, PacketRecord, Timestamp};
 use crate::query::{Filter, Predicate, Protocol, Query, TimeRange};
+use crate::store::PacketStore;
 use crate::store::aggregate::{Breakdown, Timeline};
 use crate::store::memory::MemoryStore;
-use crate::store::PacketStore;
 use crate::testing::conformance::{START, filled};
 use crate::testing::{CaptureBuilder, Fixture, tcp_frame, udp_frame};
 
@@ -20,7 +20,9 @@ fn packets() -> Arc<Vec<PacketRecord>> {
         let frame = match number % 6 {
             0 => udp_frame(address(&client), address("198.51.100.53:53"), b"question"),
             1 => udp_frame(address("192.0.2.9:123"), address("192.0.2.8:123"), b"same ports"),
-            2 => tcp_frame(address(&client), address("198.51.100.80:80"), b"GET / HTTP/1.1\r\n\r\n"),
+            2 => {
+                tcp_frame(address(&client), address("198.51.100.80:80"), b"GET / HTTP/1.1\r\n\r\n")
+            }
             3 => tcp_frame(address(&format!("[2001:db8::{v6}]:443")), address("[::1]:443"), b""),
             4 => tcp_frame(address("127.0.0.1:53"), address("127.0.0.1:40001"), b"loop"),
             // An ethertype that nobody knows.
@@ -42,7 +44,8 @@ pub(super) async fn counts_are_those_of_the_packets(fixture: &dyn Fixture) {
     let reference = MemoryStore::default();
     reference.append(records).await.expect("append");
     let from = |time: i128| Some(Timestamp::from_nanoseconds(time));
-    let some_time = TimeRange { earliest: from(START + 1), latest: from(START + 4_000 * MILLISECOND) };
+    let some_time =
+        TimeRange { earliest: from(START + 1), latest: from(START + 4_000 * MILLISECOND) };
     let timeline = |interval: i128, buckets| {
         Some(Timeline {
             start: i64::try_from(START).expect("a time of today"),

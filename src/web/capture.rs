@@ -15,12 +15,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::capture::{CaptureWriter, Format};
 use crate::store::{Breakdown, Counts};
+use crate::web::App;
 use crate::web::access::Caller;
 use crate::web::audit;
 use crate::web::budget::{Budget, Packets};
 use crate::web::error::ApiError;
 use crate::web::parameters::Parameters;
-use crate::web::App;
 
 /// Bytes that are sent together, unless the store has no more at the moment.
 const CHUNK: usize = 64 << 10;

@@ -55,7 +55,8 @@ pub(super) async fn conversation(
     parameters: Parameters,
 ) -> Result<Json<Conversation>, ApiError> {
     let query = Query { filter: Filter::All, time: parameters.time()?, order: Order::Time };
-    let mut packets = Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
+    let mut packets =
+        Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
     let mut ends: Option<Ends> = None;
     let mut segments = Vec::new();
     while segments.len() < SEGMENTS

@@ -58,7 +58,8 @@ pub(super) async fn histogram(
     };
     let timeline = timeline(from, to, most);
     let what = Breakdown { timeline: Some(timeline), top: None };
-    let Counted { counts, exact, stopped } = count::count(store, &query, what, app.budgets.query).await?;
+    let Counted { counts, exact, stopped } =
+        count::count(store, &query, what, app.budgets.query).await?;
     let starts = (0..).map(|bucket| timeline.start_of(bucket).to_string());
     let buckets = starts.zip(counts.timeline).map(|(start, bucket)| Bucket {
         start,
@@ -77,10 +78,7 @@ pub(super) async fn histogram(
 }
 
 /// The time that was asked for, or else that of the packets there are.
-async fn extent(
-    store: &dyn PacketStore,
-    query: &Query,
-) -> Result<Option<(i64, i64)>, ApiError> {
+async fn extent(store: &dyn PacketStore, query: &Query) -> Result<Option<(i64, i64)>, ApiError> {
     let (mut earliest, mut latest) = (query.time.earliest, query.time.latest);
     if earliest.is_none() || latest.is_none() {
         let counted = store.aggregate(query, Breakdown::default()).await?;

@@ -33,11 +33,7 @@ impl Hosts {
     }
 }
 
-pub(super) async fn check(
-    State(app): State<Arc<App>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let authority = named.and_then(|host| host.parse::<Authority>().ok());
     let host = authority.as_ref().map_or("", Authority::host);
@@ -64,7 +60,8 @@ mod tests {
     #[test]
     fn only_names_of_this_machine_are_answered() {
         let hosts = Hosts::Named(vec!["archive.example".into()]);
-        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.1", "[::1]", "archive.example"] {
+        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.1", "[::1]", "archive.example"]
+        {
             assert!(hosts.contains(host), "{host}");
         }
         for host in ["", "evil.example", "localhost.evil.example", "192.0.2.1", "[::2]"] {

@@ -74,7 +74,8 @@ impl Row {
         let (stored, layers) = (&record.stored, &record.layers);
         let network = layers.innermost();
         let mac = |mac: Option<crate::packet::MacAddress>| mac.map(|mac| mac.to_string());
-        let ports = network.and_then(|network| network.transport?.ports()).or(layers.fragment_ports);
+        let ports =
+            network.and_then(|network| network.transport?.ports()).or(layers.fragment_ports);
         Self {
             id: stored.id.to_string(),
             timestamp: stored.packet.timestamp.to_string(),

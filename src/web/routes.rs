@@ -7,8 +7,8 @@ use axum::routing::{MethodRouter, get, post};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::web::access::{self, Login, SessionState};
-use crate::web::{App, capture, conversation, histogram, openapi, packets, status, summary};
 use crate::web::vocabulary;
+use crate::web::{App, capture, conversation, histogram, openapi, packets, status, summary};
 
 /// One thing that can be asked.
 pub(super) struct Route {
@@ -45,7 +45,10 @@ pub(super) struct Parameter {
 pub(super) enum Kind {
     Text,
     Texts,
-    Number { usual: usize, most: usize },
+    Number {
+        usual: usize,
+        most: usize,
+    },
     OneOf(&'static [&'static str]),
     /// A part of the path.
     Path,
@@ -73,11 +76,8 @@ const ORDER: Parameter = Parameter {
     kind: Kind::OneOf(&["time", "frame"]),
     description: "By time, or by capture file and frame number",
 };
-const CURSOR: Parameter = Parameter {
-    name: "cursor",
-    kind: Kind::Text,
-    description: "`next` of the answer before",
-};
+const CURSOR: Parameter =
+    Parameter { name: "cursor", kind: Kind::Text, description: "`next` of the answer before" };
 const ID: Parameter = Parameter { name: "id", kind: Kind::Path, description: "Id of a packet" };
 const COMMUNITY_ID: Parameter = Parameter {
     name: "community_id",

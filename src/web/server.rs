@@ -79,9 +79,7 @@ pub async fn serve(
     let mut server = axum_server::from_tcp(listener)?.http1_only().handle(handle);
     server.http_builder().http1().header_read_timeout(NEXT_REQUEST);
     match tls {
-        Some(Tls(config)) => {
-            server.acceptor(RustlsAcceptor::new(config)).serve(service).await
-        }
+        Some(Tls(config)) => server.acceptor(RustlsAcceptor::new(config)).serve(service).await,
         None => server.serve(service).await,
     }
 }

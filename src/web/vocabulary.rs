@@ -50,10 +50,7 @@ pub(super) async fn fields(_: Caller) -> Json<Vocabulary> {
     Json(Vocabulary { fields: fields.collect(), words: words.collect() })
 }
 
-pub(super) async fn check(
-    _: Caller,
-    parameters: Parameters,
-) -> Result<Json<Checked>, ApiError> {
+pub(super) async fn check(_: Caller, parameters: Parameters) -> Result<Json<Checked>, ApiError> {
     parameters.query()?;
     Ok(Json(Checked { filter: parameters.one("q")?.unwrap_or_default().to_owned() }))
 }

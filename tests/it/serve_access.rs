@@ -45,8 +45,17 @@ async fn nothing_is_told_without_a_log_in() {
     let sandbox = with_user();
     let served = served(&sandbox);
     for path in [
-        "status", "fields", "check", "packets", "packets/x", "histogram", "summary",
-        "conversation/x", "pcap", "pcapng", "openapi.json",
+        "status",
+        "fields",
+        "check",
+        "packets",
+        "packets/x",
+        "histogram",
+        "summary",
+        "conversation/x",
+        "pcap",
+        "pcapng",
+        "openapi.json",
     ] {
         let (status, body) = served.answer(&format!("/api/v1/{path}")).await;
         assert_eq!((status, &body["error"]), (401, &"log in first".into()), "{path}");
@@ -133,8 +142,7 @@ async fn downloads_and_log_ins_are_written_down() {
     let bytes = get(&served, path, &cookie).await.bytes().await.unwrap();
     let lines = std::fs::read_to_string(sandbox.path("audit")).unwrap();
     assert!(!lines.contains(PASSWORD) && !lines.contains("no password"));
-    let lines: Vec<Value> =
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |line: usize, name: &str| lines[line][name].clone();
     assert_eq!((of(0, "event"), of(0, "outcome")), ("log-in".into(), "refused".into()));
     assert_eq!((of(1, "event"), of(1, "outcome")), ("log-in".into(), "logged in".into()));
@@ -203,7 +211,8 @@ fn a_server_that_would_be_open_to_all_does_not_start() {
 fn users_are_added_listed_and_removed() {
     let sandbox = with_user();
     sandbox.file("password", b"another password\n");
-    let users = |arguments: &[&str]| sandbox.run(&[&["user", "--users", "users"], arguments].concat());
+    let users =
+        |arguments: &[&str]| sandbox.run(&[&["user", "--users", "users"], arguments].concat());
     assert_eq!(users(&["add", "berta", "--password-file", "password"]).code, Some(0));
     assert_eq!(sandbox.ok(&["user", "list", "--users", "users"]), "anna\nberta\n");
     assert_eq!(users(&["remove", "anna"]).code, Some(0));

@@ -111,11 +111,7 @@ async fn count(
 }
 
 /// Asks all shards; a part of the packets must never pass for all of them.
-pub(super) async fn ask(
-    client: &Client,
-    archive: &Archive,
-    body: &Json,
-) -> Result<Json, Failure> {
+pub(super) async fn ask(client: &Client, archive: &Archive, body: &Json) -> Result<Json, Failure> {
     let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
     client.ask(Request::post(path).json(body)).await
 }
@@ -154,7 +150,9 @@ fn time_of(found: &Json) -> Result<Option<Timestamp>, Failure> {
 
 /// Packets and bytes by protocol: each field counts what those before it do not name.
 fn protocols(fields: &[FieldId]) -> Json {
-    let Some((field, rest)) = fields.split_first() else { return json!({ "filter": { "match_none": {} } }) };
+    let Some((field, rest)) = fields.split_first() else {
+        return json!({ "filter": { "match_none": {} } });
+    };
     let field = field.field().name;
     json!({
         "filter": { "match_all": {} },
@@ -248,7 +246,8 @@ fn buckets(timeline: Timeline) -> Json {
 /// Interval, and distance of the first bucket from a multiple of it.
 fn whole_milliseconds(timeline: Timeline) -> Option<(u64, u64)> {
     let whole = |number: u64| {
-        number.is_multiple_of(NANOSECONDS_PER_MILLISECOND)
+        number
+            .is_multiple_of(NANOSECONDS_PER_MILLISECOND)
             .then_some(number / NANOSECONDS_PER_MILLISECOND)
     };
     let offset = i128::from(timeline.start).rem_euclid(timeline.interval.into());
@@ -266,8 +265,8 @@ fn read_buckets(timeline: Timeline, found: &Json) -> Result<Vec<Bucket>, Failure
             None => Some(position),
         };
         let place = position.and_then(|position| buckets.get_mut(position));
-        let place =
-            place.ok_or_else(|| Failure::NotUnderstood(format!("a bucket at {}", bucket["key"])))?;
+        let place = place
+            .ok_or_else(|| Failure::NotUnderstood(format!("a bucket at {}", bucket["key"])))?;
         let protocols = protocol_sums(&bucket["protocols"])?;
         *place = Bucket {
             packets: number(&bucket["doc_count"])?,

@@ -2,11 +2,12 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `client` | connection, certificate, credentials |
+//! | `client`, `nodes` | certificate, credentials, requests, and which node is asked |
 //! | `answer` | what the server's errors mean |
 //! | `archive` | names of the parts, and what setup wrote down |
 //! | `partition` | packet time → index |
 //! | `setup`, `template`, `keys`, `probe` | template, API keys, and whether they may what they should |
+//! | `kibana` | data view, saved search and dashboard |
 //! | `bulk`, `write` | packets → bulk requests, and their answers packet by packet |
 //! | `dsl`, `search`, `page`, `document` | query → pages of documents → packets |
 //! | `prune`, `status`, `survey`, `aggregate` | what goes, what is there, of what kinds, how many |
@@ -19,6 +20,8 @@ mod client;
 mod document;
 mod dsl;
 mod keys;
+mod kibana;
+mod nodes;
 mod page;
 mod partition;
 mod ports;
@@ -44,8 +47,8 @@ use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::aggregate::selects_exactly;
 use crate::store::{
-    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
+    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 
 /// `http://HOST:9200`
@@ -64,6 +67,8 @@ fn open(url: StoreUrl, access: Access) -> BoxFuture<'static, StoreResult<Arc<dyn
 #[derive(Debug)]
 pub struct ElasticsearchStore {
     client: Client,
+    /// Kept for the setup, which speaks to Kibana as the same caller.
+    access: Access,
     archive: Archive,
     writer: Writer,
 }
@@ -76,14 +81,18 @@ impl ElasticsearchStore {
     pub async fn open(url: &StoreUrl, access: &Access) -> StoreResult<Self> {
         let archive = Archive::new(&access.index)?;
         let client = Client::new(url, access).await?;
-        Ok(Self { client, archive, writer: Writer::default() })
+        Ok(Self { client, access: access.clone(), archive, writer: Writer::default() })
     }
 }
 
 #[async_trait]
 impl PacketStore for ElasticsearchStore {
     async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
-        setup::setup(&self.client, &self.archive, options).await
+        let mut report = setup::setup(&self.client, &self.archive, options).await?;
+        if let Some(kibana) = &options.kibana {
+            report.steps.extend(kibana::setup(&self.access, &self.archive, kibana).await?);
+        }
+        Ok(report)
     }
 
     async fn check(&self) -> StoreResult<()> {

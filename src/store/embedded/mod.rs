@@ -42,9 +42,9 @@ use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::aggregate::selects_exactly;
 use crate::store::{
-    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl,
-    Survey,
+    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult,
+    StoreStatus, StoreUrl, Survey,
 };
 use error::{index_error, io_error};
 use folder::{Contents, Folder};
@@ -159,6 +159,7 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl PacketStore for EmbeddedStore {
     async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
+        options.refuse_kibana()?;
         let folder = self.folder.clone();
         let before = blocking(&self.folder, move || folder.contents()).await?;
         let outcome = if before == Contents::Store {

@@ -49,7 +49,8 @@ impl Limiter {
     pub(super) fn begun(&self, address: IpAddr, user: &str) {
         let now = Instant::now();
         let mut failures = self.failures();
-        failures.retain(|_, failures| now - failures.last < MEMORY.max(failures.until - failures.last));
+        failures
+            .retain(|_, failures| now - failures.last < MEMORY.max(failures.until - failures.last));
         if failures.len() >= MOST
             && let Some(oldest) = failures.iter().min_by_key(|(_, failures)| failures.last)
         {

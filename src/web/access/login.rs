@@ -139,9 +139,8 @@ async fn is_password(
     };
     let permit = logins.hashing.acquire().await;
     let _permit = permit.map_err(|error| failed(error.to_string()))?;
-    let checked = spawn_blocking(move || {
-        Users::read(&file).map(|users| users.verify(&user, &password))
-    });
+    let checked =
+        spawn_blocking(move || Users::read(&file).map(|users| users.verify(&user, &password)));
     let checked = checked.await.map_err(|error| failed(error.to_string()))?;
     checked.map_err(|error| failed(error.to_string()))
 }

@@ -19,8 +19,8 @@ use tokio::sync::Semaphore;
 use crate::store::{Credentials, PacketStore, StoreResult};
 use crate::web::App;
 use crate::web::error::ApiError;
-pub(super) use login::{Login, SessionState, log_in, log_out, session};
 use limiter::Limiter;
+pub(super) use login::{Login, SessionState, log_in, log_out, session};
 use sessions::{Session, Sessions};
 pub use users::{Users, UsersError};
 
@@ -89,7 +89,8 @@ impl Logins {
     }
 
     fn token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies =
+            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut cookies = cookies.flat_map(|cookies| cookies.split(';'));
         cookies.find_map(|cookie| {
             let (name, value) = cookie.trim().split_once('=')?;

@@ -49,7 +49,9 @@ pub enum UsersError {
     #[error("user name {0:?}: only letters, digits and . _ @ - are allowed, 64 at most")]
     Name(String),
     /// The password cannot be one.
-    #[error("a password has {SHORTEST_PASSWORD} bytes or more, and not more than {LONGEST_PASSWORD}")]
+    #[error(
+        "a password has {SHORTEST_PASSWORD} bytes or more, and not more than {LONGEST_PASSWORD}"
+    )]
     Password,
     /// There is one of this name.
     #[error("user {0}: there is one of this name")]
@@ -82,10 +84,11 @@ impl Users {
         let text = fs::read_to_string(path).map_err(io_error)?;
         let mut hashes = BTreeMap::new();
         for (number, line) in (1..).zip(text.lines()) {
-            let user = line.split_once(':').filter(|(name, hash)| {
-                is_name(name) && PasswordHash::new(hash).is_ok()
-            });
-            let (name, hash) = user.ok_or_else(|| UsersError::Line { path: path.to_owned(), number })?;
+            let user = line
+                .split_once(':')
+                .filter(|(name, hash)| is_name(name) && PasswordHash::new(hash).is_ok());
+            let (name, hash) =
+                user.ok_or_else(|| UsersError::Line { path: path.to_owned(), number })?;
             hashes.insert(name.to_owned(), hash.to_owned());
         }
         Ok(Self { hashes })
