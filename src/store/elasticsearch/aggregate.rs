@@ -218,29 +218,19 @@ fn buckets(timeline: Timeline) -> Json {
         let end = end.min(Timestamp::from_nanoseconds(i64::MAX.into()));
         json!({ "range": { field: { "gte": start.to_string(), "lt": end.to_string() } } })
     };
-    let within = json!({ "bytes": bytes(), "protocols": protocols(&PROTOCOL_FIELDS) });
-    match whole_milliseconds(timeline) {
-        Some((interval, offset)) => json!({
-            "filter": range(0, timeline.buckets),
-            "aggs": { "buckets": {
-                "date_histogram": {
-                    "field": field,
-                    "fixed_interval": format!("{interval}ms"),
-                    "offset": format!("{offset}ms"),
-                    "min_doc_count": 1,
-                },
-                "aggs": within,
-            } },
-        }),
-        None => {
-            let filters: Vec<Json> =
-                (0..timeline.buckets).map(|bucket| range(bucket, bucket + 1)).collect();
-            json!({
-                "filter": range(0, timeline.buckets),
-                "aggs": { "buckets": { "filters": { "filters": filters }, "aggs": within } },
-            })
-        }
-    }
+    let mut buckets = if let Some((interval, offset)) = whole_milliseconds(timeline) {
+        json!({ "date_histogram": {
+            "field": field,
+            "fixed_interval": format!("{interval}ms"),
+            "offset": format!("{offset}ms"),
+            "min_doc_count": 1,
+        } })
+    } else {
+        let filters = (0..timeline.buckets).map(|bucket| range(bucket, bucket + 1));
+        json!({ "filters": { "filters": filters.collect::<Vec<Json>>() } })
+    };
+    buckets["aggs"] = json!({ "bytes": bytes(), "protocols": protocols(&PROTOCOL_FIELDS) });
+    json!({ "filter": range(0, timeline.buckets), "aggs": { "buckets": buckets } })
 }
 
 /// Interval, and distance of the first bucket from a multiple of it.
