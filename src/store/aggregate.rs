@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::document::{related_addresses, transport_name};
 use crate::packet::{LinkType, PacketRecord, Timestamp};
 use crate::query::{Filter, Query, TimeRange};
-use crate::store::document::{related_addresses, transport_name};
 
 /// What to count beside packets and bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,13 +4,10 @@
 //! backend is one folder here and one line in [`BACKENDS`].
 
 pub mod aggregate;
-pub mod document;
 pub mod elasticsearch;
 pub mod embedded;
 mod error;
-pub mod fields;
 pub mod memory;
-pub mod payload;
 pub mod pushdown;
 pub mod retention;
 mod retry;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::packet::{LinkType, PacketRecord, Timestamp};
-use crate::query::{Filter, Predicate, Protocol, Query, TimeRange};
+use crate::query::{Filter, Predicate, Protocol, Query, Scope, TimeRange};
 use crate::store::PacketStore;
 use crate::store::aggregate::{Breakdown, Timeline};
 use crate::store::memory::MemoryStore;
@@ -63,7 +63,7 @@ pub(super) async fn counts_are_those_of_the_packets(fixture: &dyn Fixture) {
     let is = |predicate| Filter::Is(predicate);
     let filters = [
         Filter::All,
-        is(Predicate::Protocol(Protocol::Application("http"))),
+        is(Predicate::Protocol(Scope::Any, Protocol::Application("http"))),
         Filter::Not(Box::new(Filter::All)),
         Filter::Or(Vec::new()),
     ];

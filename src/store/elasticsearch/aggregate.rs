@@ -9,10 +9,10 @@ use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
 use super::{ports, search};
+use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
 use crate::query::Query;
 use crate::store::aggregate::{Bucket, Timeline, Top, mapped, most};
-use crate::store::fields::FieldId;
 use crate::store::{Breakdown, Counts, StoreResult};
 
 /// Names of protocols in one answer; there are about a hundred.
