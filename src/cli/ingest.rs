@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
-use crate::cli::{Ended, UsageError, escape, output, progress};
+use crate::cli::{Ended, UsageError, output, progress};
+use crate::describe::escape;
 use crate::folders;
 use crate::ingest::{
     self, FileOutcome, FileReport, IngestOptions, Input, Observer, Progress, PurgeOptions, Totals,
@@ -156,6 +157,17 @@ impl IngestArgs {
 }
 
 impl ServiceArgs {
+    /// The store as a key of its own may read it, where there is one.
+    pub(super) async fn reader(
+        &self,
+        store: &StoreArgs,
+    ) -> anyhow::Result<Option<Arc<dyn PacketStore>>> {
+        match &self.purge.read_key_file {
+            Some(file) => store.open_with_key(file).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     pub(super) async fn run(
         self,
         paths: Vec<PathBuf>,

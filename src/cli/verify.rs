@@ -5,7 +5,8 @@ use clap::Args;
 
 use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
-use crate::cli::{Ended, escape, output};
+use crate::cli::{Ended, output};
+use crate::describe::escape;
 use crate::ingest;
 use crate::verify::{self, Receipt, VerifyError};
 
