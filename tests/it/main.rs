@@ -15,6 +15,7 @@ mod prune;
 mod readme;
 mod rotation;
 mod service;
+mod stack;
 mod tunnels;
 mod watch;
 mod words;
