@@ -14,6 +14,7 @@ use crate::packet::{
 };
 use crate::store::fields::{Field, FieldId};
 use crate::store::payload;
+pub(super) use application::related_addresses;
 
 /// One value of one field.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,7 +188,7 @@ impl<'a> Document<'a> {
         for protocol in ip_protocols(layers) {
             self.add_number(FieldId::PacketIpProtocols, protocol);
         }
-        for address in application::related_addresses(layers) {
+        for address in related_addresses(layers) {
             self.add(FieldId::RelatedIp, Value::Ip(address));
         }
         for label in &layers.mpls_labels {
