@@ -18,6 +18,7 @@ mod serve;
 mod serve_access;
 mod serve_downloads;
 mod service;
+mod stack;
 mod tunnels;
 mod unattended;
 mod watch;
