@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
+use crate::document::sequence;
 use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::{self, Order, Query};
-use crate::store::document::sequence;
 use crate::store::{
     AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
     StoreResult, StoreStatus, Survey,

@@ -3,13 +3,10 @@
 //! A store returns a superset of what a query asks for; [`crate::query::matches`] decides. A new
 //! backend is one folder here and one line in [`BACKENDS`].
 
-pub mod document;
 pub mod elasticsearch;
 pub mod embedded;
 mod error;
-pub mod fields;
 pub mod memory;
-pub mod payload;
 pub mod pushdown;
 pub mod retention;
 mod retry;

@@ -9,15 +9,16 @@ const USES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "capture", "fetch", "folders", "ingest", "logging", "packet", "query", "shutdown",
-            "store", "verify",
+            "capture", "document", "fetch", "folders", "ingest", "logging", "packet", "query",
+            "shutdown", "store", "verify",
         ],
     ),
-    ("fetch", &["capture", "decode", "packet", "query", "store"]),
+    ("fetch", &["capture", "decode", "document", "packet", "query", "store"]),
     ("verify", &["capture", "packet", "query", "store"]),
     ("ingest", &["capture", "decode", "folders", "packet", "query", "store", "verify"]),
-    ("store", &["folders", "packet", "query"]),
-    ("query", &["packet"]),
+    ("store", &["document", "folders", "packet", "query"]),
+    ("query", &["document", "packet"]),
+    ("document", &["packet"]),
     ("decode", &["packet"]),
     ("capture", &["packet"]),
     ("packet", &[]),
@@ -25,7 +26,7 @@ const USES: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("folders", &[]),
     ("lib", &[]),
-    ("testing", &["decode", "packet", "query", "store"]),
+    ("testing", &["decode", "document", "packet", "query", "store"]),
 ];
 
 /// Crates that belong to one place, by the beginning of the path below `src`.
@@ -58,6 +59,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("libc", &["ingest/lease.rs"]),
     ("rlimit", &["ingest/read"]),
     ("rustix", &["ingest/purge/removal.rs"]),
+    ("winnow", &["query"]),
+    ("regex", &["query"]),
     ("blake3", &["packet"]),
     ("sha1", &["packet"]),
 ];

@@ -12,9 +12,9 @@ use tantivy::columnar::ColumnValues;
 use tantivy::query::{EnableScoring, Query as IndexQuery, Weight};
 use tantivy::{DocId, Searcher, SegmentReader};
 
+use crate::document::fields::FieldId;
 use crate::query::Order;
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW};
-use crate::store::fields::FieldId;
 
 /// Keys of a page: 5 MiB, and twice that while a page is being found.
 const KEYS_PER_PAGE: usize = 128 * 1024;

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::*;
-use crate::store::fields::{FIELDS, Kind};
+use crate::document::fields::{FIELDS, Kind};
 
 fn archive() -> Archive {
     Archive::new("pcap-x").unwrap()

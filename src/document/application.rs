@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
+use crate::document::fields::FieldId;
+use crate::document::{Document, Value};
 use crate::packet::{
     Application, Certificate, Dhcp, Dns, Exchange, Http, Layers, Message, Quic, Timestamp, Tls,
 };
-use crate::store::document::{Document, Value};
-use crate::store::fields::FieldId;
 
 /// The latest time that text and stores can hold; certificates without an end say more
 /// (RFC 5280, section 4.1.2.5). 9999-12-30T22:00:00Z.
