@@ -31,10 +31,19 @@ function search() {
 /** Shows a failure of one part where it belongs. */
 function tried(part, work) {
   work.catch((error) => {
-    if (error.query) query.report(error);
-    else if (error.status === 400 && (state.since || state.until)) range.report(error);
+    if (error.query) {
+      query.report(error);
+      before();
+    } else if (error.status === 400 && (state.since || state.until)) range.report(error);
     else fail(part, error);
   });
+}
+
+/** What is still shown answers another query. */
+function before() {
+  if (!document.querySelector('#grid .rows .row')) return;
+  notices.set('before', element('p', { class: 'notice' }, 'Below is the answer to the query before.'));
+  drawNotices();
 }
 
 function fail(part, error) {
@@ -106,12 +115,12 @@ help.start([
   ['/', 'to the query', () => byId('query').select()],
   ['t', 'time range', () => byId('range').click()],
   ['j', 'next packet', () => packets.step(1)],
-  ['k', 'packet before', () => packets.step(-1)],
-  ['b', 'bytes of the packet', () => detail.choose('layers')],
-  ['f', 'stored fields of the packet', () => detail.choose('fields')],
+  ['k', 'previous packet', () => packets.step(-1)],
+  ['b', 'its layers and bytes', () => detail.choose('layers')],
+  ['f', 'its stored fields', () => detail.choose('fields')],
   ['c', 'its whole conversation', () => detail.choose('conversation')],
-  ['h', 'timeline: choose a stretch', () => document.querySelector('.edge').focus()],
-  ['-', 'twice the time', histogram.zoomOut],
+  ['h', 'timeline: select a stretch', () => document.querySelector('.edge').focus()],
+  ['-', 'zoom out', histogram.zoomOut],
   ['d', 'download', download.open],
   ['y', 'copy the link', copyLink],
   ['m', 'dark or light', theme],
