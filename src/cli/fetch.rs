@@ -84,7 +84,7 @@ impl FetchArgs {
         let query = self.query.query()?;
         let store = store.open().await?;
         if self.explain {
-            output::line(&store.explain(&query))?;
+            output::line(&store.explain(&query).await?)?;
             return Ok(Ended::Done);
         }
         store.check().await?;

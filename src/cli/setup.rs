@@ -10,7 +10,9 @@ use crate::store::{Partition, SetupOptions};
 #[command(after_help = "Examples:
   pcap-archiver --store https://es:9200 --username elastic --password-file pw \\
       --ca-cert ca.crt setup --keys-dir keys
-  pcap-archiver … setup --keys-dir keys --rotate-keys")]
+  pcap-archiver … setup --keys-dir keys --rotate-keys
+  pcap-archiver --store ./archive setup --index-payload")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SetupArgs {
     /// Where API keys are written: publish.key, read.key, prune.key, each with mode 0600
     #[arg(long, value_name = "DIR", env = "PCAP_ARCHIVER_KEYS_DIR")]
@@ -29,6 +31,10 @@ pub(super) struct SetupArgs {
         value_parser = clap::value_parser!(u32).range(1..=1024)
     )]
     shards: Option<u32>,
+    /// Index the text in packets, so that a search for text is a look-up: from the next partition
+    /// on with Elasticsearch, from its making on with the embedded store
+    #[arg(long, env = "PCAP_ARCHIVER_INDEX_PAYLOAD")]
+    index_payload: bool,
     /// Remove the archive: packets, keys, template
     #[arg(long, conflicts_with_all = ["keys_dir", "rotate_keys"])]
     destroy: bool,
@@ -71,6 +77,7 @@ impl SetupArgs {
             rotate_keys: self.rotate_keys,
             partition: self.partition.into(),
             shards: self.shards,
+            index_payload: self.index_payload,
         };
         let report = store.setup(&options).await?;
         let width = report.steps.iter().map(|step| step.what.chars().count()).max().unwrap_or(0);

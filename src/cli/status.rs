@@ -45,6 +45,7 @@ fn as_json(status: &StoreStatus) -> serde_json::Value {
         "gaps": status.gaps,
         "bytes": status.bytes,
         "partitions": status.partitions,
+        "payload_index": status.payload_index,
     })
 }
 
@@ -79,6 +80,9 @@ fn as_rows(status: &StoreStatus) -> Vec<(&'static str, String)> {
     }
     if let Some(partitions) = status.partitions {
         rows.push(("partitions", partitions.to_string()));
+    }
+    if status.payload_index {
+        rows.push(("text", "indexed".to_owned()));
     }
     rows
 }

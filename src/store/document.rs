@@ -13,6 +13,7 @@ use crate::packet::{
     CommunityId, Layers, NetworkLayer, PacketRecord, StoredPacket, Timestamp, Transport,
 };
 use crate::store::fields::{Field, FieldId};
+use crate::store::payload;
 
 /// One value of one field.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +22,7 @@ pub enum Value<'a> {
     Time(Timestamp),
     /// For [`crate::store::fields::Kind::Ip`].
     Ip(IpAddr),
-    /// For [`crate::store::fields::Kind::Keyword`].
+    /// For [`crate::store::fields::Kind::Keyword`] and [`crate::store::fields::Kind::Terms`].
     Text(Cow<'a, str>),
     /// For the number kinds.
     Number(i64),
@@ -61,6 +62,16 @@ impl<'a> Document<'a> {
         document.add_layers(&record.layers);
         document.add_application(&record.layers);
         document.values.sort_by_key(|(id, _)| *id);
+        document
+    }
+
+    /// All fields of a packet, and the terms that find its text.
+    #[must_use]
+    pub fn with_payload_terms(record: &'a PacketRecord) -> Self {
+        let mut document = Self::of(record);
+        let place = document.values.partition_point(|(id, _)| *id < FieldId::PacketPayloadTerms);
+        let terms = payload::terms(&record.stored.packet.data);
+        document.values.insert(place, (FieldId::PacketPayloadTerms, Value::Text(terms.into())));
         document
     }
 

@@ -24,6 +24,9 @@ pub enum Kind {
     Boolean,
     /// Bytes, stored and not indexed (`binary`).
     Binary,
+    /// Terms that find a packet (`text`): indexed and not stored, and only where the store was set
+    /// up to have them.
+    Terms,
 }
 
 impl Kind {
@@ -40,6 +43,7 @@ impl Kind {
             Self::Short => "short",
             Self::Boolean => "boolean",
             Self::Binary => "binary",
+            Self::Terms => "text",
         }
     }
 }
@@ -182,6 +186,7 @@ fields! {
     PacketOuterSourceIp = "packet.outer.source.ip": Ip many, "Source addresses around the innermost, outermost first";
     PacketOuterSourcePort = "packet.outer.source.port": Integer many, "Source ports around the innermost, outermost first";
     PacketPayloadLength = "packet.payload_length": Long, "Bytes above the TCP or UDP header, by the lengths in the headers";
+    PacketPayloadTerms = "packet.payload_terms": Terms, "Trigrams of the packet's text, with `setup --index-payload`; in the index only, and in no document";
     PacketProtocolVersion = "packet.protocol_version": Keyword, "Version or dialect of SSH, SNMP, SMB, NTP, SIP, MQTT";
     PacketQuicConnectionIds = "packet.quic.connection_ids": Keyword many, "Destination and source connection id, as hexadecimal digits";
     PacketQuicPackets = "packet.quic.packets": Keyword many, "`initial`, `0-rtt`, `handshake`, `retry`, `version_negotiation`";

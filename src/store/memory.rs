@@ -111,8 +111,8 @@ impl PacketStore for MemoryStore {
         Ok(survey)
     }
 
-    fn explain(&self, query: &Query) -> String {
-        format!("every packet is looked at: {:?}", query.filter)
+    async fn explain(&self, query: &Query) -> StoreResult<String> {
+        Ok(format!("every packet is looked at: {:?}", query.filter))
     }
 
     async fn slices(&self, _: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
@@ -168,6 +168,7 @@ impl PacketStore for MemoryStore {
             gaps: Vec::new(),
             bytes: Some(bytes.sum()),
             partitions: None,
+            payload_index: false,
         })
     }
 

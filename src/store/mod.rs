@@ -9,6 +9,7 @@ pub mod embedded;
 mod error;
 pub mod fields;
 pub mod memory;
+pub mod payload;
 pub mod pushdown;
 pub mod retention;
 mod retry;
@@ -66,7 +67,7 @@ pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
     async fn survey(&self, query: &Query) -> StoreResult<Survey>;
 
     /// What [`Self::fetch`] would ask the backend, for people to read.
-    fn explain(&self, query: &Query) -> String;
+    async fn explain(&self, query: &Query) -> StoreResult<String>;
 
     /// What can be removed with [`PruneScope::Before`] the end of each, by the end of their time.
     /// Together they hold all packets. A store that removes packet by packet ends one of them at
@@ -152,6 +153,10 @@ pub struct SetupOptions {
     pub partition: Partition,
     /// Primary shards of each partition.
     pub shards: Option<u32>,
+    /// Index the text in packets, so that a search for text need not read them all. On
+    /// Elasticsearch it begins with the next partition, and stays; the embedded store is made
+    /// with it or without.
+    pub index_payload: bool,
 }
 
 /// Length of time that shares one partition of the store.
@@ -266,4 +271,6 @@ pub struct StoreStatus {
     pub bytes: Option<u64>,
     /// Partitions, where the store has them.
     pub partitions: Option<u64>,
+    /// Whether the text in packets is indexed as they are stored.
+    pub payload_index: bool,
 }

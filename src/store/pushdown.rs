@@ -12,6 +12,7 @@ use crate::packet::PacketId;
 use crate::query::{Filter, Predicate, Protocol};
 use crate::store::document::Value;
 use crate::store::fields::{FieldId, KEYWORD_LIMIT};
+use crate::store::payload;
 
 /// A condition on stored fields. Each backend translates it word for word.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,21 +29,29 @@ pub enum Condition {
     InNetwork(FieldId, IpNet),
     /// One of these packets; never empty.
     Ids(Vec<PacketId>),
+    /// All these [`payload::terms`], or the packet's text is not indexed; never empty.
+    Terms(Vec<String>),
 }
 
-/// A superset of `filter` on stored fields.
+/// A superset of `filter` on stored fields, of a store with an index of the payload or without.
 #[must_use]
-pub fn superset(filter: &Filter) -> Condition {
+pub fn superset(filter: &Filter, payload: bool) -> Condition {
     match filter {
         // The opposite of a superset is no superset: only `matches` can negate.
         Filter::All | Filter::Not(_) => Condition::All,
-        Filter::And(filters) => and(filters.iter().map(superset)),
-        Filter::Or(filters) => or(filters.iter().map(superset)),
-        Filter::Is(predicate) => of_predicate(predicate),
+        Filter::And(filters) => and(filters.iter().map(|filter| superset(filter, payload))),
+        Filter::Or(filters) => or(filters.iter().map(|filter| superset(filter, payload))),
+        Filter::Is(predicate) => of_predicate(predicate, payload),
     }
 }
 
-fn of_predicate(predicate: &Predicate) -> Condition {
+/// Whether [`superset`] is another one where the payload is indexed.
+#[must_use]
+pub fn is_about_text(filter: &Filter) -> bool {
+    superset(filter, true) != superset(filter, false)
+}
+
+fn of_predicate(predicate: &Predicate, payload: bool) -> Condition {
     match predicate {
         Predicate::Host(network) => Condition::InNetwork(FieldId::RelatedIp, *network),
         Predicate::Mac(mac) => either(
@@ -60,6 +69,10 @@ fn of_predicate(predicate: &Predicate) -> Condition {
             &Value::Number(i64::from(*port)),
         ),
         Predicate::Protocol(protocol) => of_protocol(*protocol),
+        Predicate::Text(text) if payload => match payload::needed(text) {
+            terms if terms.is_empty() => Condition::All,
+            terms => Condition::Terms(terms),
+        },
         Predicate::Text(_) => Condition::All,
         Predicate::File(name) if name.len() > KEYWORD_LIMIT => Condition::All,
         Predicate::File(name) => {
@@ -151,6 +164,9 @@ impl fmt::Display for Condition {
                     write!(f, "{}{id}", if position > 0 { "," } else { "" })?;
                 }
                 Ok(())
+            }
+            Self::Terms(terms) => {
+                write!(f, "{}:{:?}", FieldId::PacketPayloadTerms.field().name, terms.join(" "))
             }
         }
     }

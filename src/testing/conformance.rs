@@ -9,7 +9,7 @@ use crate::packet::{
 };
 use crate::query::{self, Filter, Order, Predicate, Protocol, Query, TimeRange};
 use crate::store::memory::MemoryStore;
-use crate::store::{PacketStore, PruneScope};
+use crate::store::{PacketStore, PruneScope, SetupOptions};
 use crate::testing::{CaptureBuilder, Fixture, retention, tcp_frame, udp_frame};
 
 const SECOND: i128 = 1_000_000_000;
@@ -28,6 +28,7 @@ pub async fn conformance(fixture: &dyn Fixture) {
     more_than_ten_thousand_hits(fixture).await;
     queries_return_a_superset(fixture).await;
     packets_are_found_by_id(fixture).await;
+    text_is_found_with_an_index_of_it_and_without(fixture).await;
     time_ranges_include_both_ends(fixture).await;
     prune_removes_what_is_older(fixture).await;
     retention::slices_hold_everything_and_go_one_by_one(fixture).await;
@@ -267,9 +268,10 @@ async fn queries_return_a_superset(fixture: &dyn Fixture) {
             .collect();
         let found: BTreeSet<PacketId> =
             fetch(&store, &query).await.into_iter().map(|stored| stored.id).collect();
-        assert!(found.is_superset(&expected), "{:?}: {}", query.filter, store.explain(&query));
+        let explained = store.explain(&query).await.expect("explain");
+        assert!(found.is_superset(&expected), "{:?}: {explained}", query.filter);
         let count = store.count(&query).await.expect("count");
-        assert_eq!(count, found.len() as u64, "{:?}: {}", query.filter, store.explain(&query));
+        assert_eq!(count, found.len() as u64, "{:?}: {explained}", query.filter);
     }
 }
 
@@ -292,7 +294,8 @@ async fn packets_are_found_by_id(fixture: &dyn Fixture) {
     let mut expected: Vec<StoredPacket> =
         known.iter().map(|record| record.stored.clone()).collect();
     expected.sort_by_key(|stored| (stored.origin.capture, stored.origin.frame));
-    assert_eq!(fetch(&store, &query).await, expected, "{}", store.explain(&query));
+    let explained = store.explain(&query).await.expect("explain");
+    assert_eq!(fetch(&store, &query).await, expected, "{explained}");
     assert_eq!(store.count(&query).await.expect("count"), expected.len() as u64);
 
     let of_capture = Predicate::Capture(captures[1][0].stored.origin.capture);
@@ -304,8 +307,60 @@ async fn packets_are_found_by_id(fixture: &dyn Fixture) {
         (Filter::All, 47),
     ] {
         let query = Query { filter, ..Query::all() };
-        assert_eq!(store.count(&query).await.expect("count"), count, "{}", store.explain(&query));
-        assert_eq!(fetch(&store, &query).await.len() as u64, count, "{}", store.explain(&query));
+        let explained = store.explain(&query).await.expect("explain");
+        assert_eq!(store.count(&query).await.expect("count"), count, "{explained}");
+        assert_eq!(fetch(&store, &query).await.len() as u64, count, "{explained}");
+    }
+}
+
+/// In the middle of words, in both spellings, and between bytes that are no text; and what was
+/// stored comes back as it was.
+async fn text_is_found_with_an_index_of_it_and_without(fixture: &dyn Fixture) {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let mut capture = CaptureBuilder::new("text.pcap");
+    for (data, time) in [
+        b"GET /Login.html HTTP/1.1\r\nHost: \"a\\b\"\r\n".to_vec(),
+        b"\x00\x01login\x02\x03".to_vec(),
+        [b"\x7f".to_vec(), utf16("a login in Windows")].concat(),
+        "l\u{f6}gin or login".as_bytes().to_vec(),
+        b"log\x00in".to_vec(),
+        vec![0xff; 40],
+        (0..=255).cycle().take(70_000).collect(),
+    ]
+    .into_iter()
+    .zip(START..)
+    {
+        capture = capture.packet(time, LinkType(147), data);
+    }
+    let records = capture.records();
+    let everything: Vec<StoredPacket> =
+        records.iter().map(|record| record.stored.clone()).collect();
+    for index_payload in [false, true] {
+        let options = SetupOptions { index_payload, ..SetupOptions::default() };
+        let store = fixture.set_up(&options).await;
+        append(&store, &records).await;
+        store.flush().await.expect("flush");
+        assert_eq!(fetch(&store, &Query::all()).await, everything);
+        for text in [
+            "login",
+            "ogin",
+            "in",
+            "HTTP/1.1\r\nHost: \"a\\b\"",
+            " or login",
+            "\u{f6}gin",
+            "no such",
+            "XYZ[\\]^_`abc",
+        ] {
+            let filter = Filter::Is(Predicate::Text(text.as_bytes().to_vec()));
+            let query = Query { filter, ..Query::all() };
+            let found = fetch(&store, &query).await;
+            let explained = store.explain(&query).await.expect("explain");
+            for record in records.iter().filter(|record| query::matches(&query, record)) {
+                assert!(found.contains(&record.stored), "{text:?}: {explained}");
+            }
+            let is_indexed = store.status().await.expect("status").payload_index;
+            assert_eq!(is_indexed && text == "no such", found.is_empty() && is_indexed, "{text:?}");
+        }
     }
 }
 
@@ -431,7 +486,7 @@ mod tests {
 
     #[async_trait]
     impl Fixture for Memory {
-        async fn fresh(&self) -> Arc<dyn PacketStore> {
+        async fn set_up(&self, _: &SetupOptions) -> Arc<dyn PacketStore> {
             Arc::new(MemoryStore::default())
         }
 

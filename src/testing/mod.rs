@@ -11,15 +11,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::store::PacketStore;
+use crate::store::{PacketStore, SetupOptions};
 pub use conformance::conformance;
 pub use packets::{CaptureBuilder, tcp_frame, udp_frame};
 
 /// Makes stores of one kind for the suite.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// A store that is set up and empty, another one at each call.
-    async fn fresh(&self) -> Arc<dyn PacketStore>;
+    /// A store that is set up like this and empty, another one at each call.
+    async fn set_up(&self, options: &SetupOptions) -> Arc<dyn PacketStore>;
+
+    /// The same, set up as usual.
+    async fn fresh(&self) -> Arc<dyn PacketStore> {
+        self.set_up(&SetupOptions::default()).await
+    }
 
     /// The same packets through a new handle, as another process would open them.
     async fn reopen(&self, store: Arc<dyn PacketStore>) -> Arc<dyn PacketStore>;

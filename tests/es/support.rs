@@ -65,13 +65,6 @@ impl Archive {
         Self { server, access, keys: tempfile::tempdir().expect("a folder") }
     }
 
-    /// Set up, for the administrator alone.
-    pub(crate) async fn set_up_without_keys(name: &str) -> Self {
-        let archive = Self::named(name);
-        archive.admin().await.setup(&SetupOptions::default()).await.expect("setup");
-        archive
-    }
-
     /// Set up, with keys.
     pub(crate) async fn set_up(name: &str) -> Self {
         let archive = Self::named(name);
@@ -166,9 +159,10 @@ impl Archives {
 
 #[async_trait]
 impl Fixture for Archives {
-    async fn fresh(&self) -> Arc<dyn PacketStore> {
-        let archive = Archive::set_up_without_keys("suite").await;
+    async fn set_up(&self, options: &SetupOptions) -> Arc<dyn PacketStore> {
+        let archive = Archive::named("suite");
         let store = archive.admin().await;
+        store.setup(options).await.expect("setup");
         self.0.lock().await.push(archive);
         Arc::new(store)
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use pcap_archiver::packet::{CapturedPacket, LinkType, Timestamp};
-use pcap_archiver::query::Query;
+use pcap_archiver::query::{Filter, Predicate, Query};
 use pcap_archiver::store::{PacketStore as _, SetupOptions, StoreErrorKind};
 use pcap_archiver::testing::CaptureBuilder;
 use serde_json::json;
@@ -99,5 +99,50 @@ async fn a_packet_larger_than_the_server_takes_is_rejected_alone() {
     let found = fetch(&archive.with_key("read").await, &Query::all()).await.unwrap();
     let lengths: Vec<usize> = found.iter().map(|stored| stored.packet.data.len()).collect();
     assert_eq!(lengths, [60, 20 << 20]);
+    archive.destroy().await;
+}
+
+/// Indices that are there already have no place for the terms, and packets in them are found as
+/// before.
+#[tokio::test]
+async fn an_index_of_the_text_begins_with_the_next_partition() {
+    let archive = Archive::set_up("text").await;
+    let admin = archive.admin().await;
+    append(&archive.with_key("publish").await, &packets("before.pcap", 3)).await;
+    let options = SetupOptions { index_payload: true, ..archive.options() };
+    let report = admin.setup(&options).await.unwrap();
+    let outcomes: Vec<&str> = report.steps.iter().map(|step| step.outcome.as_str()).collect();
+    assert_eq!(
+        outcomes[..3],
+        ["updated", "begins with indices that are made from now on", "updated"]
+    );
+    let outcomes = admin.setup(&archive.options()).await.unwrap();
+    assert!(outcomes.steps[..3].iter().all(|step| step.outcome == "unchanged"), "it stays");
+
+    let (publish, read) = (archive.with_key("publish").await, archive.with_key("read").await);
+    append(&publish, &packets("after.pcap", 3)).await;
+    let mut other_month = CaptureBuilder::new("other.pcap");
+    for number in 0..5 {
+        let text = format!("after.pcap {number}").into_bytes();
+        other_month = other_month.packet(1_600_000_000_000_000_000, LinkType(147), text);
+    }
+    append(&publish, &other_month.records()).await;
+    publish.flush().await.unwrap();
+
+    let text = |text: &str| Query {
+        filter: Filter::Is(Predicate::Text(text.as_bytes().to_vec())),
+        ..Query::all()
+    };
+    let found = fetch(&read, &text("after.pcap 2")).await.unwrap();
+    assert_eq!(found.len(), 1 + 6, "one by its terms, and all of which nothing is known");
+    assert_eq!(fetch(&read, &text("no such text")).await.unwrap().len(), 6);
+    assert_eq!(fetch(&read, &text("af")).await.unwrap().len(), 11, "too short for a term");
+    assert!(read.status().await.unwrap().payload_index);
+
+    let everything = json!({ "size": 100, "query": { "match_all": {} } });
+    let path = format!("/{}/_search", archive.index());
+    let answer = archive.ask(Method::Post, &path, Some(everything)).await;
+    assert_eq!(answer["hits"]["total"]["value"], 11);
+    assert!(!answer.to_string().contains("payload_terms"), "terms are in no document");
     archive.destroy().await;
 }

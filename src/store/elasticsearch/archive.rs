@@ -35,6 +35,9 @@ pub(super) struct Meta {
     pub(super) partition: String,
     /// [`FORMAT`].
     pub(super) format: u32,
+    /// Whether partitions made from now on index the text in packets.
+    #[serde(default)]
+    pub(super) payload: bool,
 }
 
 impl Archive {
@@ -101,7 +104,8 @@ impl Archive {
         }
     }
 
-    async fn meta_of_index(&self, client: &Client) -> Result<Option<Json>, Failure> {
+    /// What setup wrote down where every key may read it.
+    pub(super) async fn meta_of_index(&self, client: &Client) -> Result<Option<Json>, Failure> {
         let index = self.setup_index();
         match client.ask::<Json>(Request::get(format!("{index}/_mapping"))).await {
             Ok(mut answer) => Ok(Some(answer[&index]["mappings"]["_meta"].take())),
@@ -178,6 +182,7 @@ impl Meta {
             layout: LAYOUT.to_owned(),
             partition: partition_name(partition).to_owned(),
             format: FORMAT,
+            payload: false,
         }
     }
 

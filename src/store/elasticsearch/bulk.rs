@@ -40,12 +40,13 @@ pub(super) struct Body {
     pub(super) indices: BTreeSet<String>,
 }
 
-/// Cuts a batch into bodies of about [`BODY_BYTES`], without writing them yet.
-pub(super) fn cut(batch: &[PacketRecord]) -> Vec<Range<usize>> {
+/// Cuts a batch into bodies of about [`BODY_BYTES`], with terms of the payload or without, and
+/// does not write them yet.
+pub(super) fn cut(batch: &[PacketRecord], payload: bool) -> Vec<Range<usize>> {
     let mut pieces = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (position, record) in batch.iter().enumerate() {
-        let estimate = estimated_bytes(record);
+        let estimate = estimated_bytes(record, payload);
         if position > start && bytes + estimate > BODY_BYTES {
             pieces.push(start..position);
             (start, bytes) = (position, 0);
@@ -58,21 +59,44 @@ pub(super) fn cut(batch: &[PacketRecord]) -> Vec<Range<usize>> {
     pieces
 }
 
-fn estimated_bytes(record: &PacketRecord) -> usize {
+fn estimated_bytes(record: &PacketRecord, payload: bool) -> usize {
     let packet = &record.stored.packet;
     let comments: usize = packet.comments().iter().map(String::len).sum();
-    packet.data.len().div_ceil(3) * 4 + comments + DOCUMENT_OVERHEAD
+    // Mostly a packet's bytes are text in a small part; where they all are, it is four times that.
+    let terms = if payload { packet.data.len() } else { 0 };
+    packet.data.len().div_ceil(3) * 4 + terms + comments + DOCUMENT_OVERHEAD
 }
 
-/// Writes the packets of `batch` that stand at `positions`.
+/// The indices of the packets of `batch` that stand at `positions`.
+pub(super) fn indices(
+    batch: &[PacketRecord],
+    positions: &[usize],
+    partitions: &Partitions,
+) -> BTreeSet<String> {
+    let records = positions.iter().filter_map(|position| batch.get(*position));
+    let times = records.map(|record| record.stored.packet.timestamp);
+    let mut periods: Vec<Period> = Vec::new();
+    for time in times {
+        if !periods.iter().any(|period| period.time.contains(&time.indexed().into())) {
+            periods.push(partitions.period_of(time));
+        }
+    }
+    periods.into_iter().map(|period| period.index).collect()
+}
+
+/// Writes the packets of `batch` that stand at `positions`, with terms of the payload for the
+/// indices `with_payload`.
 pub(super) fn encode(
     batch: &[PacketRecord],
     positions: &[usize],
     form: Form,
     partitions: &Partitions,
+    with_payload: &BTreeSet<String>,
 ) -> Body {
     let records = || positions.iter().filter_map(|position| batch.get(*position));
-    let mut lines = Vec::with_capacity(records().map(estimated_bytes).sum());
+    let payload = !with_payload.is_empty();
+    let estimate = records().map(|record| estimated_bytes(record, payload)).sum();
+    let mut lines = Vec::with_capacity(estimate);
     let mut indices = BTreeSet::new();
     let mut period: Option<Period> = None;
     for record in records() {
@@ -86,7 +110,7 @@ pub(super) fn encode(
             }
         };
         write_action(&mut lines, &current.index, &record.stored.id.to_string());
-        document(record, form).write_json(&mut lines);
+        document(record, form, with_payload.contains(&current.index)).write_json(&mut lines);
         lines.push(b'\n');
         period = Some(current);
     }
@@ -100,14 +124,18 @@ fn write_action(lines: &mut Vec<u8>, index: &str, id: &str) {
     }
 }
 
-fn document(record: &PacketRecord, form: Form) -> Document<'_> {
-    let mut document = Document::of(record);
-    if form == Form::Minimal {
-        for field in FieldId::ALL.iter().filter(|field| !is_essential(**field)) {
-            document.remove(*field);
+fn document(record: &PacketRecord, form: Form, payload: bool) -> Document<'_> {
+    match form {
+        Form::Full if payload => Document::with_payload_terms(record),
+        Form::Full => Document::of(record),
+        Form::Minimal => {
+            let mut document = Document::of(record);
+            for field in FieldId::ALL.iter().filter(|field| !is_essential(**field)) {
+                document.remove(*field);
+            }
+            document
         }
     }
-    document
 }
 
 /// Whether a packet cannot be given back, or found at all, without this field.
@@ -297,7 +325,7 @@ mod tests {
         let set_up = Timestamp::from_nanoseconds(0);
         let partitions = Partitions { prefix: "p".to_owned(), partition: Partition::Day, set_up };
         for (form, has_address) in [(Form::Full, true), (Form::Minimal, false)] {
-            let body = encode(&records, &[0], form, &partitions);
+            let body = encode(&records, &[0], form, &partitions, &BTreeSet::new());
             let lines = std::str::from_utf8(&body.lines).unwrap();
             let (action, document) = lines.split_once('\n').unwrap();
             let create = r#"{"create":{"_index":"p-2023.11.14","_id":""#;
@@ -347,9 +375,9 @@ mod tests {
             let packet = CapturedPacket { data: vec![0; length].into(), ..packet() };
             PacketRecord { stored: StoredPacket::new(packet, origin()), layers: Layers::default() }
         };
-        assert!(cut(&[]).is_empty());
+        assert!(cut(&[], false).is_empty());
         let jumbo = BODY_BYTES;
         let batch: Vec<PacketRecord> = [60, 60, jumbo, 60, jumbo].into_iter().map(record).collect();
-        assert_eq!(cut(&batch), [0..2, 2..3, 3..4, 4..5]);
+        assert_eq!(cut(&batch, false), [0..2, 2..3, 3..4, 4..5]);
     }
 }

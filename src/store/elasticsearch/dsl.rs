@@ -7,12 +7,14 @@ use crate::packet::Timestamp;
 use crate::query::{Order, Query, TimeRange};
 use crate::store::document::Value;
 use crate::store::fields::FieldId;
+use crate::store::payload;
 use crate::store::pushdown::{self, Condition};
 
-/// A superset of what `query` selects, as a `query` clause. Nothing is scored.
-pub(super) fn query(query: &Query) -> Json {
+/// A superset of what `query` selects, as a `query` clause, in an archive with an index of the
+/// payload or in one without. Nothing is scored.
+pub(super) fn query(query: &Query, payload: bool) -> Json {
     let mut filters = vec![time(&query.time)];
-    match pushdown::superset(&query.filter) {
+    match pushdown::superset(&query.filter, payload) {
         Condition::All => {}
         Condition::And(conditions) => filters.extend(conditions.iter().map(condition)),
         other => filters.push(condition(&other)),
@@ -67,7 +69,19 @@ fn condition(part: &Condition) -> Json {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             json!({ "ids": { "values": ids } })
         }
+        Condition::Terms(terms) => of_terms(terms),
     }
+}
+
+/// Packets that were stored before the archive had the index lack its mark, and may be meant.
+fn of_terms(terms: &[String]) -> Json {
+    let field = FieldId::PacketPayloadTerms.field().name;
+    let has = |term: &str| json!({ "term": { field: term } });
+    let terms: Vec<Json> = terms.iter().map(|term| has(term)).collect();
+    json!({ "bool": { "minimum_should_match": 1, "should": [
+        { "bool": { "filter": terms } },
+        { "bool": { "must_not": [has(payload::MARK)] } },
+    ] } })
 }
 
 /// As a range: a prefix is not understood where an IPv6 address maps an IPv4 one.
@@ -94,7 +108,7 @@ mod tests {
     use crate::query::{Filter, Predicate, Protocol};
 
     fn filters(filter: Filter) -> Json {
-        let query = query(&Query { filter, ..Query::all() });
+        let query = query(&Query { filter, ..Query::all() }, true);
         let filters = query["bool"]["filter"].as_array().unwrap();
         assert_eq!(filters[0], json!({ "exists": { "field": "@timestamp" } }));
         json!(filters[1..])
@@ -127,6 +141,16 @@ mod tests {
         assert_eq!(
             filters(Filter::Or(vec![id(0), id(255)])),
             json!([{ "ids": { "values": ["AAAAAAAAAAAAAAAAAAAAAA", "_____________________w"] } }])
+        );
+        assert_eq!(
+            filters(Filter::Is(Predicate::Text(b"Root".to_vec()))),
+            json!([{ "bool": { "minimum_should_match": 1, "should": [
+                { "bool": { "filter": [
+                    { "term": { "packet.payload_terms": "oot" } },
+                    { "term": { "packet.payload_terms": "roo" } },
+                ] } },
+                { "bool": { "must_not": [{ "term": { "packet.payload_terms": "P" } }] } },
+            ] } }])
         );
         assert_eq!(filters(Filter::Or(Vec::new())), json!([{ "match_none": {} }]));
         assert_eq!(filters(Filter::Not(Box::new(host("192.0.2.1/32")))), json!([]));
@@ -163,7 +187,7 @@ mod tests {
             ),
         ] {
             let time = TimeRange { earliest, latest };
-            let query = query(&Query { time, ..Query::all() });
+            let query = query(&Query { time, ..Query::all() }, false);
             assert_eq!(query["bool"]["filter"], json!([{ "range": { "@timestamp": expected } }]));
         }
     }

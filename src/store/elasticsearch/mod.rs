@@ -101,19 +101,19 @@ impl PacketStore for ElasticsearchStore {
     }
 
     fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
-        search::fetch(self.client.clone(), self.archive.name.clone(), query)
+        search::fetch(self.client.clone(), self.archive.clone(), query)
     }
 
     async fn count(&self, query: &Query) -> StoreResult<u64> {
-        search::count(&self.client, &self.archive.name, query).await
+        search::count(&self.client, &self.archive, query).await
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         survey::survey(&self.client, &self.archive, query).await
     }
 
-    fn explain(&self, query: &Query) -> String {
-        search::explain(&self.archive.name, query)
+    async fn explain(&self, query: &Query) -> StoreResult<String> {
+        search::explain(&self.client, &self.archive, query).await
     }
 
     async fn slices(&self, _: Option<Timestamp>) -> StoreResult<Vec<Slice>> {

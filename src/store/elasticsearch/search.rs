@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt as _};
+use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
 use super::answer::Failure;
+use super::archive::Archive;
 use super::client::{Client, Request};
 use super::dsl;
 use super::page::{self, Lengths, Page, SortKey};
@@ -18,6 +19,7 @@ use crate::packet::{Fingerprint, StoredPacket};
 use crate::query::{Order, Query};
 use crate::store::document::sequence;
 use crate::store::fields::FieldId;
+use crate::store::pushdown;
 use crate::store::{StoreError, StoreErrorKind, StoreResult};
 
 /// Bytes of an answer that is asked for; two of them, and their packets, are in memory at once.
@@ -37,28 +39,44 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_mins(2);
 
 type Packets = StoreResult<Vec<StoredPacket>>;
 
-/// Everything that `query` finds in `index`, in its order.
+/// Everything that `query` finds in an archive, in its order.
 pub(super) fn fetch(
     client: Client,
-    index: String,
+    archive: Archive,
     query: &Query,
 ) -> BoxStream<'static, StoreResult<StoredPacket>> {
-    let search = Search { clause: dsl::query(query), order: query.order, client, index };
-    stream::once(async move { pages(search) }).flatten().boxed()
+    let query = query.clone();
+    let search = async move {
+        let clause = clause(&client, &archive, &query).await?;
+        Ok(pages(Search { clause, order: query.order, client, index: archive.name }))
+    };
+    stream::once(search).try_flatten().boxed()
 }
 
-/// How many documents `query` finds in `index`; all of them, unlike the total of a search.
-pub(super) async fn count(client: &Client, index: &str, query: &Query) -> StoreResult<u64> {
-    let body = json!({ "query": dsl::query(query) });
+/// What the server is asked for `query`.
+pub(super) async fn clause(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Json> {
+    let payload = pushdown::is_about_text(&query.filter) && archive.meta(client).await?.payload;
+    Ok(dsl::query(query, payload))
+}
+
+/// How many documents `query` finds in an archive; all of them, unlike the total of a search.
+pub(super) async fn count(client: &Client, archive: &Archive, query: &Query) -> StoreResult<u64> {
+    let index = &archive.name;
+    let body = json!({ "query": clause(client, archive, query).await? });
     let answer = client.send(Request::post(format!("{index}/_count")).json(&body)).await;
     let count = answer.and_then(|answer| page::count(&answer));
     count.map_err(|failure| failure.during(format!("count in {}/{index}", client.address())))
 }
 
 /// The search as it is sent, without page and snapshot.
-pub(super) fn explain(index: &str, query: &Query) -> String {
-    let body = json!({ "query": dsl::query(query), "sort": dsl::sort(query.order) });
-    format!("GET /{index}/_search\n{body:#}")
+pub(super) async fn explain(
+    client: &Client,
+    archive: &Archive,
+    query: &Query,
+) -> StoreResult<String> {
+    let query_clause = clause(client, archive, query).await?;
+    let body = json!({ "query": query_clause, "sort": dsl::sort(query.order) });
+    Ok(format!("GET /{}/_search\n{body:#}", archive.name))
 }
 
 /// The reader runs in a task of its own, so that it fetches the next page meanwhile, and ends

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -102,11 +102,13 @@ async fn make_template(
     let operation = || format!("make index template {}", archive.name);
     let failed = |failure: Failure| failure.during(operation());
     let existing = archive.template(client).await.map_err(failed)?;
-    let meta = match &existing {
+    let mut meta = match &existing {
         // What decides over the index of a packet must never change.
         Some(_) => archive.meta(client).await?,
         None => Meta::new(options.partition),
     };
+    let payload_is_new = options.index_payload && !meta.payload;
+    meta.payload |= options.index_payload;
     let shards = options.shards.or(existing.as_ref().and_then(template::shards)).unwrap_or(1);
     let wanted = template::render(archive, &meta, shards)
         .map_err(|error| StoreError::new(StoreErrorKind::Other, operation(), error))?;
@@ -124,6 +126,14 @@ async fn make_template(
         let outcome = format!("stays {}: packets stored so far would not be found", meta.partition);
         steps.push(step("partition", outcome));
     }
+    if meta.payload {
+        let outcome = match (payload_is_new, existing.is_some()) {
+            (true, true) => "begins with indices that are made from now on",
+            (true, false) => "created",
+            (false, _) => "unchanged",
+        };
+        steps.push(step("index of the text in packets", outcome));
+    }
     steps.push(make_setup_index(client, archive, &meta).await?);
     Ok(steps)
 }
@@ -139,10 +149,26 @@ async fn make_setup_index(
     match client.send(request).await {
         Ok(_) => Ok(step(what, "created")),
         Err(Failure::Refused(refusal)) if refusal.name == "resource_already_exists_exception" => {
-            Ok(step(what, "unchanged"))
+            let outcome = update_setup_index(client, archive, meta).await;
+            let outcome = outcome.map_err(|failure| failure.during(format!("look at {index}")))?;
+            Ok(step(what, outcome))
         }
         Err(failure) => Err(failure.during(format!("make index {index}"))),
     }
+}
+
+async fn update_setup_index(
+    client: &Client,
+    archive: &Archive,
+    meta: &Meta,
+) -> Result<&'static str, Failure> {
+    let written = archive.meta_of_index(client).await?;
+    if written.and_then(|found| serde_json::from_value(found).ok()).as_ref() == Some(meta) {
+        return Ok("unchanged");
+    }
+    let path = format!("{}/_mapping", archive.setup_index());
+    client.send(Request::put(path).json(&json!({ "_meta": meta }))).await?;
+    Ok("updated")
 }
 
 /// Keys are made and tried before any file is touched; the old ones end last.

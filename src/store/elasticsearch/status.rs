@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::answer::Failure;
-use super::archive::Archive;
+use super::archive::{Archive, Meta};
 use super::client::{Client, Request};
 use super::partition::day_name;
 use crate::packet::Timestamp;
@@ -17,26 +17,31 @@ const DAYS_IN_AN_ANSWER: u64 = 10_000;
 /// Looks at everything the caller may look at; what it may not stays `None`.
 pub(super) async fn status(client: &Client, archive: &Archive) -> StoreResult<StoreStatus> {
     let operation = || format!("look at archive {} at {}", archive.name, client.address());
-    let set_up = match archive.meta(client).await {
-        Ok(_) => true,
-        Err(error) if error.kind == StoreErrorKind::NotSetUp => false,
+    let meta = match archive.meta(client).await {
+        Ok(meta) => Some(meta),
+        Err(error) if error.kind == StoreErrorKind::NotSetUp => None,
         Err(error) => return Err(error),
     };
-    let found = look(client, archive, set_up).await;
+    let found = look(client, archive, meta.as_ref()).await;
     found.map_err(|failure| failure.during(operation()))
 }
 
-async fn look(client: &Client, archive: &Archive, set_up: bool) -> Result<StoreStatus, Failure> {
+async fn look(
+    client: &Client,
+    archive: &Archive,
+    meta: Option<&Meta>,
+) -> Result<StoreStatus, Failure> {
     let rights = Rights::of(client, archive).await?;
     let mut status = StoreStatus {
         store: server(client).await?,
-        set_up,
+        set_up: meta.is_some(),
+        payload_index: meta.is_some_and(|meta| meta.payload),
         may_append: Some(rights.append),
         may_read: Some(rights.read),
         may_prune: Some(rights.prune),
         ..StoreStatus::default()
     };
-    if !set_up {
+    if meta.is_none() {
         return Ok(status);
     }
     if let Some(partitions) = allowed(archive.partitions(client).await)? {

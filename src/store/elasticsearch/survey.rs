@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
-use super::{dsl, search};
+use super::search;
 use crate::packet::{LinkType, Timestamp};
 use crate::query::{Query, TimeRange};
 use crate::store::fields::FieldId;
@@ -23,7 +23,8 @@ pub(super) async fn survey(
     archive: &Archive,
     query: &Query,
 ) -> StoreResult<Survey> {
-    let mut survey = count(client, archive, query).await.map_err(|failure| {
+    let clause = search::clause(client, archive, query).await?;
+    let mut survey = count(client, archive, &clause).await.map_err(|failure| {
         failure.during(format!("survey {}/{}", client.address(), archive.name))
     })?;
     // Only the packets themselves tell what their time was.
@@ -31,7 +32,7 @@ pub(super) async fn survey(
     if is_early && !survey.needs_pcapng {
         let time = TimeRange { earliest: query.time.earliest, latest: Some(FIRST_TIME) };
         let early = Query { time, ..query.clone() };
-        let mut packets = search::fetch(client.clone(), archive.name.clone(), &early);
+        let mut packets = search::fetch(client.clone(), archive.clone(), &early);
         while let Some(stored) = packets.try_next().await? {
             survey.add(&stored.packet);
         }
@@ -39,7 +40,7 @@ pub(super) async fn survey(
     Ok(survey)
 }
 
-async fn count(client: &Client, archive: &Archive, query: &Query) -> Result<Survey, Failure> {
+async fn count(client: &Client, archive: &Archive, clause: &Json) -> Result<Survey, Failure> {
     let mut survey = Survey::default();
     let mut after: Option<Json> = None;
     loop {
@@ -54,7 +55,7 @@ async fn count(client: &Client, archive: &Archive, query: &Query) -> Result<Surv
         }
         let body = json!({
             "size": 0,
-            "query": dsl::query(query),
+            "query": clause,
             "track_total_hits": false,
             "aggs": {
                 "link_types": { "composite": link_types },

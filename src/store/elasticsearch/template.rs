@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::archive::{Archive, Meta};
+use crate::store::fields::FieldId;
 
 const TEMPLATE: &str = include_str!("../../../elastic-setup/index-template.json");
 
@@ -20,7 +21,26 @@ pub(super) fn render(
     let priority = template["priority"].as_u64().unwrap_or_default() + archive.name.len() as u64;
     template["priority"] = json!(priority);
     template["_meta"] = serde_json::to_value(meta)?;
+    if meta.payload {
+        add_payload_terms(&mut template["template"]["mappings"]);
+    }
     Ok(template)
+}
+
+/// Terms are indexed as they come, and left out of what is stored.
+fn add_payload_terms(mappings: &mut Json) {
+    let name = FieldId::PacketPayloadTerms.field().name;
+    let pointer = name.replace('.', "/properties/");
+    let (parent, field) = pointer.rsplit_once('/').unwrap_or_default();
+    if let Some(parent) = mappings["properties"].pointer_mut(&format!("/{parent}")) {
+        parent[field] = json!({
+            "type": FieldId::PacketPayloadTerms.field().kind.name(),
+            "analyzer": "whitespace",
+            "index_options": "docs",
+            "norms": false,
+        });
+    }
+    mappings["_source"] = json!({ "excludes": [name] });
 }
 
 /// Body of the request that makes [`Archive::setup_index`]; the rest comes from the template.
@@ -72,6 +92,11 @@ mod tests {
         render(&Archive::new("pcap-x").unwrap(), &Meta::new(Partition::Day), 3).unwrap()
     }
 
+    fn template_with_payload() -> Json {
+        let meta = Meta { payload: true, ..Meta::new(Partition::Day) };
+        render(&Archive::new("pcap-x").unwrap(), &meta, 3).unwrap()
+    }
+
     fn mapping_of(field: &Field) -> Json {
         let mut mapping = json!({ "type": field.kind.name() });
         // A binary field is neither indexed nor has it doc values by default.
@@ -87,7 +112,7 @@ mod tests {
     #[test]
     fn mapping_and_field_list_agree() {
         let mut expected = json!({});
-        for field in FIELDS {
+        for field in FIELDS.iter().filter(|field| field.kind != Kind::Terms) {
             let mut at = &mut expected;
             let mut parts: Vec<&str> = field.name.split('.').collect();
             let last = parts.pop().unwrap();
@@ -99,6 +124,18 @@ mod tests {
         let mappings = template()["template"]["mappings"].take();
         assert_eq!(mappings["properties"], expected);
         assert_eq!(mappings["dynamic"], json!(false));
+    }
+
+    #[test]
+    fn an_index_of_the_payload_is_in_no_document() {
+        let mut mappings = template_with_payload()["template"]["mappings"].take();
+        let name = "packet.payload_terms";
+        assert_eq!(mappings["_source"].take(), json!({ "excludes": [name] }));
+        let packet = mappings["properties"]["packet"]["properties"].as_object_mut().unwrap();
+        let terms = packet.remove("payload_terms").unwrap();
+        assert_eq!((&terms["type"], &terms["norms"]), (&json!("text"), &json!(false)));
+        mappings.as_object_mut().unwrap().remove("_source");
+        assert_eq!(mappings, template()["template"]["mappings"], "and nothing else changes");
     }
 
     /// Lucene refuses a document with a term of more than 32,766 bytes.

@@ -1,10 +1,11 @@
 //! Appending packets and making them visible, with no more than the publish key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde_json::Value as Json;
 use tokio::sync::OnceCell;
 
 use super::answer::Failure;
@@ -13,6 +14,7 @@ use super::bulk::{self, Body, Form, Item, Reply, Verdict};
 use super::client::{Client, Request};
 use super::partition::Partitions;
 use crate::packet::PacketRecord;
+use crate::store::fields::FieldId;
 use crate::store::{AppendOutcome, Rejection, StoreError, StoreErrorKind, StoreResult};
 
 /// Requests of one batch under way at once: one is written while the server works on another.
@@ -21,16 +23,26 @@ const REQUESTS_AT_ONCE: usize = 2;
 /// What has been written through one store and is to be made visible.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
-    partitions: OnceCell<Arc<Partitions>>,
+    target: OnceCell<Target>,
     /// Indices that were written to since the last flush.
     unflushed: Mutex<BTreeSet<String>>,
+}
+
+/// Where packets go.
+#[derive(Debug)]
+struct Target {
+    partitions: Arc<Partitions>,
+    /// Whether packets have the terms of their payload with them.
+    payload: bool,
+    /// Whether an index takes these terms: one that was made before it was asked for does not.
+    takes_payload: Mutex<BTreeMap<String, bool>>,
 }
 
 /// One batch on its way.
 struct Batch<'a> {
     writer: &'a Writer,
     client: &'a Client,
-    partitions: Arc<Partitions>,
+    target: &'a Target,
     records: Arc<Vec<PacketRecord>>,
 }
 
@@ -42,10 +54,10 @@ impl Writer {
         archive: &Archive,
         records: Arc<Vec<PacketRecord>>,
     ) -> StoreResult<AppendOutcome> {
-        let partitions = self.partitions(client, archive).await?;
+        let target = self.target(client, archive).await?;
         let operation = format!("store {} packets at {}", records.len(), client.address());
-        let pieces = bulk::cut(&records);
-        let batch = Batch { writer: self, client, partitions, records };
+        let pieces = bulk::cut(&records, target.payload);
+        let batch = Batch { writer: self, client, target, records };
         let mut outcome = AppendOutcome::default();
         let mut stored = stream::iter(pieces)
             .map(|piece| batch.store(piece.collect()))
@@ -58,11 +70,16 @@ impl Writer {
         Ok(outcome)
     }
 
-    async fn partitions(&self, client: &Client, archive: &Archive) -> StoreResult<Arc<Partitions>> {
-        let partitions = self.partitions.get_or_try_init(|| async {
-            archive.meta(client).await?.partitions(archive).map(Arc::new)
+    async fn target(&self, client: &Client, archive: &Archive) -> StoreResult<&Target> {
+        let target = self.target.get_or_try_init(|| async {
+            let meta = archive.meta(client).await?;
+            Ok(Target {
+                partitions: Arc::new(meta.partitions(archive)?),
+                payload: meta.payload,
+                takes_payload: Mutex::default(),
+            })
         });
-        partitions.await.cloned()
+        target.await
     }
 
     fn unflushed(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -82,6 +99,47 @@ impl Writer {
             self.unflushed().extend(indices);
         }
         refreshed
+    }
+}
+
+impl Target {
+    /// Those of the indices that take terms of the payload.
+    async fn with_payload(
+        &self,
+        client: &Client,
+        indices: BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, Failure> {
+        let mut with_payload = BTreeSet::new();
+        for index in indices {
+            let known = self.takes_payload().get(&index).copied();
+            let takes = if let Some(takes) = known {
+                takes
+            } else {
+                let takes = takes_payload(client, &index).await?;
+                self.takes_payload().insert(index.clone(), takes);
+                takes
+            };
+            if takes {
+                with_payload.insert(index);
+            }
+        }
+        Ok(with_payload)
+    }
+
+    fn takes_payload(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        // A map of names is never half changed by a panic.
+        self.takes_payload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an index has a field for the terms, or is not there yet: the template has it.
+async fn takes_payload(client: &Client, index: &str) -> Result<bool, Failure> {
+    let field = FieldId::PacketPayloadTerms.field().name;
+    let path = format!("{index}/_mapping/field/{field}");
+    match client.ask::<Json>(Request::get(path)).await {
+        Ok(answer) => Ok(answer[index]["mappings"].get(field).is_some()),
+        Err(failure) if failure.has_status(404) => Ok(true),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -171,12 +229,17 @@ impl Batch<'_> {
         Ok(reply.items)
     }
 
-    /// Some milliseconds for each megabyte: too long for the async runtime.
+    /// Takes some milliseconds for each megabyte: too long for the async runtime.
     async fn encode(&self, positions: &[usize], form: Form) -> Result<Body, Failure> {
-        let (records, partitions) = (self.records.clone(), self.partitions.clone());
+        let (records, partitions) = (self.records.clone(), self.target.partitions.clone());
+        let mut with_payload = BTreeSet::new();
+        if self.target.payload {
+            let indices = bulk::indices(&records, positions, &partitions);
+            with_payload = self.target.with_payload(self.client, indices).await?;
+        }
         let positions = positions.to_vec();
         let written = tokio::task::spawn_blocking(move || {
-            bulk::encode(&records, &positions, form, &partitions)
+            bulk::encode(&records, &positions, form, &partitions, &with_payload)
         });
         written.await.map_err(|error| Failure::NotUnderstood(error.to_string()))
     }

@@ -85,7 +85,8 @@ enum Leaf {
 }
 
 impl PacketDocument {
-    pub(super) fn new(record: &PacketRecord) -> Result<Self, RecordError> {
+    /// Of a store with an index of the payload, or of one without.
+    pub(super) fn new(record: &PacketRecord, payload: bool) -> Result<Self, RecordError> {
         let stored = &record.stored;
         let mut document = Self {
             values: Vec::with_capacity(48),
@@ -103,7 +104,12 @@ impl PacketDocument {
         if is_at_an_end(stored.packet.timestamp.indexed()) {
             document.values.push((LAYOUT.exact_time, Leaf::ExactTime));
         }
-        for (id, value) in document::Document::of(record).values() {
+        let fields = if payload {
+            document::Document::with_payload_terms(record)
+        } else {
+            document::Document::of(record)
+        };
+        for (id, value) in fields.values() {
             if let Some((field, search)) = LAYOUT.field(*id)
                 && let Some(leaf) = document.leaf(search, value)
             {
@@ -132,13 +138,16 @@ impl PacketDocument {
             (_, FieldValue::Number(number)) => Leaf::Number(*number),
             (_, FieldValue::Boolean(flag)) => Leaf::Flag(*flag),
             (_, FieldValue::Ip(address)) => Leaf::Ip(mapped(*address)),
-            (_, FieldValue::Text(text)) if is_indexed(text) => {
-                let start = self.texts.len();
-                self.texts.push_str(text);
-                Leaf::Text(start..self.texts.len())
-            }
+            (Search::Terms, FieldValue::Text(text)) => self.text(text),
+            (_, FieldValue::Text(text)) if is_indexed(text) => self.text(text),
             (_, FieldValue::Text(_) | FieldValue::Bytes(_)) => return None,
         })
+    }
+
+    fn text(&mut self, text: &str) -> Leaf {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        Leaf::Text(start..self.texts.len())
     }
 }
 

@@ -112,8 +112,13 @@ impl Folder {
         folders::create(&self.path).map_err(|error| io_error(self.operation("make"), &error))
     }
 
-    /// Opens the index, or makes it. The caller holds the writer lock.
-    pub(super) fn open_or_create(&self, directory: StoreDirectory) -> StoreResult<Index> {
+    /// Opens the index, or makes it, with an index of the payload or without. The caller holds the
+    /// writer lock.
+    pub(super) fn open_or_create(
+        &self,
+        directory: StoreDirectory,
+        payload: bool,
+    ) -> StoreResult<Index> {
         match self.contents()? {
             Contents::Store => self.open(directory),
             Contents::Missing | Contents::Empty => {
@@ -124,7 +129,7 @@ impl Folder {
                     docstore_blocksize: BLOCK_SIZE,
                     ..IndexSettings::default()
                 };
-                Index::create(directory, LAYOUT.schema.clone(), settings)
+                Index::create(directory, LAYOUT.schema(payload).clone(), settings)
                     .map_err(|error| index_error(self.operation("make store"), &error))
             }
         }
@@ -138,7 +143,7 @@ impl Folder {
     }
 
     fn check_schema(&self, schema: &Schema) -> StoreResult<()> {
-        if *schema == LAYOUT.schema {
+        if LAYOUT.has_payload(schema).is_some() {
             return Ok(());
         }
         let (kind, reason) = if schema.get_field(RECORD).is_ok() {

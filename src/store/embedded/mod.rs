@@ -31,6 +31,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::{self, Either};
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use tantivy::Searcher;
 use tantivy::collector::Count;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
@@ -47,6 +48,7 @@ use error::{index_error, io_error};
 use folder::{Contents, Folder};
 use lock::Queue;
 use read::Reader;
+use schema::LAYOUT;
 use search::{Hits, Key};
 use status::Coverage;
 use writer::Writer;
@@ -109,6 +111,13 @@ impl EmbeddedStore {
         }
     }
 
+    /// Whether the store has an index of the payload.
+    async fn has_payload(&self) -> StoreResult<bool> {
+        let folder = self.folder.clone();
+        blocking(&self.folder, move || folder.snapshot().map(|snapshot| has_payload(&snapshot)))
+            .await
+    }
+
     /// Gives the lock back after a while without work.
     fn close_when_idle(&self, activity: u64) {
         let writer = self.writer.clone();
@@ -125,6 +134,15 @@ impl EmbeddedStore {
     }
 }
 
+fn step(what: impl Into<String>, outcome: &str) -> SetupStep {
+    SetupStep { what: what.into(), outcome: outcome.to_owned() }
+}
+
+/// Whether a store has an index of the payload.
+fn has_payload(snapshot: &Searcher) -> bool {
+    LAYOUT.has_payload(snapshot.schema()) == Some(true)
+}
+
 /// Runs what blocks where it may.
 async fn blocking<T: Send + 'static>(
     folder: &Folder,
@@ -138,19 +156,28 @@ async fn blocking<T: Send + 'static>(
 
 #[async_trait]
 impl PacketStore for EmbeddedStore {
-    async fn setup(&self, _: &SetupOptions) -> StoreResult<SetupReport> {
+    async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
         let folder = self.folder.clone();
         let before = blocking(&self.folder, move || folder.contents()).await?;
         let outcome = if before == Contents::Store {
-            self.check().await?;
             "unchanged"
         } else {
+            self.writer.lock().await.index_payload(options.index_payload);
             let writer = self.writer().await?;
             self.close_when_idle(writer.activity());
             "created"
         };
-        let what = format!("store {}", self.folder.path().display());
-        Ok(SetupReport { steps: vec![SetupStep { what, outcome: outcome.to_owned() }] })
+        let has_payload = self.has_payload().await?;
+        let mut steps = vec![step(format!("store {}", self.folder.path().display()), outcome)];
+        if has_payload || options.index_payload {
+            let outcome = match (has_payload, before == Contents::Store) {
+                (true, true) => "unchanged",
+                (true, false) => "created",
+                (false, _) => "stays without: a store has it from its making on, or never",
+            };
+            steps.push(step("index of the text in packets", outcome));
+        }
+        Ok(SetupReport { steps })
     }
 
     async fn check(&self) -> StoreResult<()> {
@@ -200,7 +227,9 @@ impl PacketStore for EmbeddedStore {
     async fn count(&self, query: &Query) -> StoreResult<u64> {
         let (folder, query) = (self.folder.clone(), query.clone());
         blocking(&self.folder, move || {
-            let counted = folder.snapshot()?.search(&query::index_query(&query), &Count);
+            let snapshot = folder.snapshot()?;
+            let counted =
+                snapshot.search(&query::index_query(&query, has_payload(&snapshot)), &Count);
             counted
                 .map(|packets| packets as u64)
                 .map_err(|error| index_error(folder.operation("count in"), &error))
@@ -217,8 +246,8 @@ impl PacketStore for EmbeddedStore {
         Ok(survey)
     }
 
-    fn explain(&self, query: &Query) -> String {
-        query::explain(query)
+    async fn explain(&self, query: &Query) -> StoreResult<String> {
+        Ok(query::explain(query, self.has_payload().await?))
     }
 
     async fn slices(&self, cut: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
@@ -276,6 +305,7 @@ fn status_of(folder: &Folder) -> StoreResult<StoreStatus> {
         gaps: coverage.gaps(),
         bytes: Some(folder.bytes()?),
         partitions: None,
+        payload_index: has_payload(&searcher),
     })
 }
 
@@ -290,7 +320,8 @@ impl Fetch {
     fn new(folder: Folder, query: &Query) -> StoreResult<Self> {
         let searcher = folder.snapshot()?;
         let reader = Arc::new(Reader::new(searcher.clone()));
-        let hits = Hits::new(searcher, query::index_query(query).as_ref(), query.order)
+        let index_query = query::index_query(query, has_payload(&searcher));
+        let hits = Hits::new(searcher, index_query.as_ref(), query.order)
             .map_err(|error| index_error(folder.operation("search"), &error))?;
         Ok(Self { folder, hits, reader })
     }

@@ -21,9 +21,9 @@ use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT, Search, answering}
 use crate::store::fields::FieldId;
 use crate::store::pushdown::{Condition, superset};
 
-/// What the index is asked for `query`.
-pub(super) fn index_query(query: &Query) -> Box<dyn IndexQuery> {
-    let condition = of_condition(&superset(&query.filter));
+/// What the index is asked for `query`, with terms of the payload or without.
+pub(super) fn index_query(query: &Query, payload: bool) -> Box<dyn IndexQuery> {
+    let condition = of_condition(&superset(&query.filter, payload));
     match of_time(query.time) {
         Some(time) => Box::new(BooleanQuery::intersection(vec![condition, time])),
         None => condition,
@@ -31,9 +31,9 @@ pub(super) fn index_query(query: &Query) -> Box<dyn IndexQuery> {
 }
 
 /// The same, for people to read.
-pub(super) fn explain(query: &Query) -> String {
+pub(super) fn explain(query: &Query, payload: bool) -> String {
     let TimeRange { earliest, latest } = query.time;
-    let condition = match superset(&query.filter) {
+    let condition = match superset(&query.filter, payload) {
         Condition::Or(conditions) if earliest.or(latest).is_some() => {
             format!("({})", Condition::Or(conditions))
         }
@@ -63,7 +63,17 @@ fn of_condition(condition: &Condition) -> Box<dyn IndexQuery> {
         Condition::Equals(id, value) => equals(*id, value),
         Condition::InNetwork(id, network) => in_network(*id, network),
         Condition::Ids(ids) => of_ids(ids),
+        Condition::Terms(terms) => of_terms(terms),
     }
+}
+
+/// Of a store with an index of the payload every packet's text is indexed.
+fn of_terms(terms: &[String]) -> Box<dyn IndexQuery> {
+    let Some((field, _)) = LAYOUT.field(FieldId::PacketPayloadTerms) else {
+        return Box::new(AllQuery);
+    };
+    let terms = terms.iter().map(|text| term(Term::from_field_text(field, text)));
+    Box::new(BooleanQuery::intersection(terms.collect()))
 }
 
 fn equals(id: FieldId, value: &Value<'_>) -> Box<dyn IndexQuery> {
@@ -152,16 +162,16 @@ mod tests {
             ..Query::all()
         };
         assert_eq!(
-            explain(&query),
+            explain(&query, false),
             "(source.port:53 or destination.port:53 or packet.outer.source.port:53 \
              or packet.outer.destination.port:53) and @timestamp >= 2023-11-14T22:13:20.000000000Z"
         );
-        assert_eq!(explain(&Query::all()), "all");
+        assert_eq!(explain(&Query::all(), false), "all");
     }
 
     #[test]
     fn ports_and_addresses_are_terms_and_networks_are_ranges() {
-        let question = |filter: Filter| format!("{:?}", of_condition(&superset(&filter)));
+        let question = |filter: Filter| format!("{:?}", of_condition(&superset(&filter, false)));
         let host = |text: &str| Filter::Is(Predicate::Host(text.parse().unwrap()));
         assert!(question(host("192.0.2.1/32")).starts_with("TermQuery"));
         assert!(question(host("192.0.2.0/24")).starts_with("RangeQuery"));

@@ -37,6 +37,8 @@ pub(super) enum Search {
     Flag,
     /// The 16 bytes of a capture's fingerprint, as a term and in a column.
     Capture,
+    /// Terms with spaces between them, in a store that was made to have them.
+    Terms,
 }
 
 /// The field that answers for `id`: another one where that holds all its values, since an
@@ -75,6 +77,7 @@ fn search_of(id: FieldId) -> Option<Search> {
         (_, Kind::Ip) => Search::Ip,
         (_, Kind::Keyword) => Search::Text,
         (_, Kind::Boolean) => Search::Flag,
+        (_, Kind::Terms) => Search::Terms,
         (_, Kind::Binary) => return None,
     })
 }
@@ -82,7 +85,7 @@ fn search_of(id: FieldId) -> Option<Search> {
 /// The schema and its fields.
 #[derive(Debug)]
 pub(super) struct Layout {
-    pub(super) schema: Schema,
+    schema: Schema,
     pub(super) record: Field,
     pub(super) id_high: Field,
     pub(super) id_low: Field,
@@ -91,11 +94,12 @@ pub(super) struct Layout {
     by_id: Vec<Option<(Field, Search)>>,
 }
 
-/// The one layout there is.
-pub(super) static LAYOUT: LazyLock<Layout> = LazyLock::new(Layout::new);
+/// The layout of every store; those without an index of the payload lack its last field.
+pub(super) static LAYOUT: LazyLock<Layout> = LazyLock::new(|| Layout::new(true));
+static WITHOUT_PAYLOAD: LazyLock<Schema> = LazyLock::new(|| Layout::new(false).schema);
 
 impl Layout {
-    fn new() -> Self {
+    fn new(payload: bool) -> Self {
         let mut builder = Schema::builder();
         let column = || NumericOptions::default().set_fast();
         let term = || BytesOptions::default().set_indexed();
@@ -104,11 +108,30 @@ impl Layout {
         let id_low = builder.add_u64_field(ID_LOW, column());
         let block = builder.add_bytes_field(BLOCK, term());
         let exact_time = builder.add_bytes_field(EXACT_TIME, term());
-        let by_id = FieldId::ALL
+        let mut by_id: Vec<Option<(Field, Search)>> = FieldId::ALL
             .iter()
-            .map(|id| search_of(*id).map(|search| (add(&mut builder, *id, search), search)))
+            .map(|id| match search_of(*id)? {
+                Search::Terms => None,
+                search => Some((add(&mut builder, *id, search), search)),
+            })
             .collect();
+        if payload {
+            // The last, so that all others have the same numbers with it and without.
+            let terms = FieldId::PacketPayloadTerms;
+            by_id[terms as usize] = Some((add(&mut builder, terms, Search::Terms), Search::Terms));
+        }
         Self { schema: builder.build(), record, id_high, id_low, block, exact_time, by_id }
+    }
+
+    /// The schema of a store with or without an index of the payload.
+    pub(super) fn schema(&self, payload: bool) -> &Schema {
+        if payload { &self.schema } else { &WITHOUT_PAYLOAD }
+    }
+
+    /// Whether a store with this schema has an index of the payload; `None` when it is no schema
+    /// of this version.
+    pub(super) fn has_payload(&self, schema: &Schema) -> Option<bool> {
+        [false, true].into_iter().find(|payload| schema == self.schema(*payload))
     }
 
     /// The field and how it is indexed; `None` when it is not.
@@ -120,9 +143,9 @@ impl Layout {
 fn add(builder: &mut SchemaBuilder, id: FieldId, search: Search) -> Field {
     let name = id.field().name;
     match search {
-        Search::Text => {
+        Search::Text | Search::Terms => {
             let indexing = TextFieldIndexing::default()
-                .set_tokenizer("raw")
+                .set_tokenizer(if search == Search::Text { "raw" } else { "whitespace" })
                 .set_fieldnorms(false)
                 .set_index_option(IndexRecordOption::Basic);
             builder.add_text_field(name, TextOptions::default().set_indexing_options(indexing))
@@ -148,7 +171,7 @@ mod tests {
             let found = LAYOUT.field(answering(*id)).map(|(field, _)| field);
             assert_eq!(found.is_some(), field.indexed, "{}", field.name);
             if let Some(found) = found {
-                let entry = LAYOUT.schema.get_field_entry(found);
+                let entry = LAYOUT.schema(true).get_field_entry(found);
                 assert_eq!(entry.name(), answering(*id).field().name);
                 assert!(entry.is_indexed() || entry.is_fast(), "{}", field.name);
             }
@@ -163,9 +186,24 @@ mod tests {
         }
     }
 
+    /// Queries and documents use the same field numbers with both.
+    #[test]
+    fn an_index_of_the_payload_adds_one_field_at_the_end() {
+        let entries = |payload: bool| {
+            let fields = LAYOUT.schema(payload).fields();
+            fields.map(|(field, entry)| (field, entry.name().to_owned())).collect::<Vec<_>>()
+        };
+        let (last, others) =
+            entries(true).split_last().map(|(l, o)| (l.clone(), o.to_vec())).unwrap();
+        assert_eq!(others, entries(false));
+        assert_eq!(last.1, FieldId::PacketPayloadTerms.field().name);
+        assert_eq!(LAYOUT.has_payload(LAYOUT.schema(true)), Some(true));
+        assert_eq!(LAYOUT.has_payload(LAYOUT.schema(false)), Some(false));
+    }
+
     #[test]
     fn only_the_record_is_stored() {
-        let stored = LAYOUT.schema.fields().filter(|(_, entry)| entry.is_stored());
+        let stored = LAYOUT.schema(true).fields().filter(|(_, entry)| entry.is_stored());
         assert_eq!(stored.map(|(_, entry)| entry.name()).collect::<Vec<_>>(), [RECORD]);
     }
 }

@@ -22,6 +22,7 @@ use crate::store::embedded::lock::{Queue, WriterLock};
 use crate::store::embedded::merge::TieredMerges;
 use crate::store::embedded::query::before;
 use crate::store::embedded::room::Rooms;
+use crate::store::embedded::schema::LAYOUT;
 use crate::store::{
     AppendOutcome, PruneReport, PruneScope, StoreError, StoreErrorKind, StoreResult,
 };
@@ -54,6 +55,8 @@ const SEGMENTS_BEFORE_WAIT: usize = 48;
 pub(super) struct Writer {
     folder: Folder,
     session: Option<Session>,
+    /// Whether a store that has to be made gets an index of the payload.
+    index_payload: bool,
     /// Counts what was done, so that idleness can be seen.
     activity: u64,
 }
@@ -66,6 +69,8 @@ struct Session {
     writer: Option<IndexWriter<PacketDocument>>,
     faults: Arc<Faults>,
     known: KnownIds,
+    /// Whether the store has an index of the payload.
+    payload: bool,
     rooms: Arc<Rooms>,
     pending: Pending,
     /// Last, so that it is given back when all else has been closed.
@@ -87,7 +92,12 @@ impl std::fmt::Debug for Session {
 
 impl Writer {
     pub(super) fn new(folder: Folder) -> Self {
-        Self { folder, session: None, activity: 0 }
+        Self { folder, session: None, index_payload: false, activity: 0 }
+    }
+
+    /// What a store is made with if there is none yet.
+    pub(super) fn index_payload(&mut self, index_payload: bool) {
+        self.index_payload = index_payload;
     }
 
     /// Whether this process holds the writer lock.
@@ -119,7 +129,7 @@ impl Writer {
             .try_lock(self.folder.path())
             .map_err(|error| io_error(self.folder.operation("lock"), &error))?;
         let Some(lock) = lock else { return Ok(false) };
-        self.session = Some(Session::open(self.folder.clone(), lock)?);
+        self.session = Some(Session::open(self.folder.clone(), lock, self.index_payload)?);
         Ok(true)
     }
 
@@ -238,14 +248,15 @@ impl From<StoreError> for Failure {
 }
 
 impl Session {
-    fn open(folder: Folder, lock: WriterLock) -> StoreResult<Self> {
+    fn open(folder: Folder, lock: WriterLock, index_payload: bool) -> StoreResult<Self> {
         let directory = StoreDirectory::for_writer(folder.path())?;
         let faults = directory.faults();
-        let index = folder.open_or_create(directory)?;
+        let index = folder.open_or_create(directory, index_payload)?;
         folder.remove_leftovers(&index)?;
         let writer = index_writer(&folder, &index)
             .map_err(|error| index_error(folder.operation("open for writing"), &error))?;
         let known = KnownIds::new(folder.snapshot_of(&index)?);
+        let payload = LAYOUT.has_payload(&index.schema()) == Some(true);
         let rooms = Rooms::new(QUEUE_BYTES);
         Ok(Self {
             folder,
@@ -253,6 +264,7 @@ impl Session {
             writer: Some(writer),
             faults,
             known,
+            payload,
             rooms,
             pending: Pending::default(),
             lock,
@@ -268,7 +280,7 @@ impl Session {
                 outcome.duplicates += 1;
                 continue;
             }
-            let document = PacketDocument::new(record)
+            let document = PacketDocument::new(record, self.payload)
                 .map_err(|error| TantivyError::InternalError(error.to_string()))?;
             outcome.stored += 1;
             self.pending.packets += 1;

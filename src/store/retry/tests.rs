@@ -64,8 +64,8 @@ impl PacketStore for Moody {
         self.inner.survey(query).await
     }
 
-    fn explain(&self, query: &Query) -> String {
-        self.inner.explain(query)
+    async fn explain(&self, query: &Query) -> StoreResult<String> {
+        self.inner.explain(query).await
     }
 
     async fn slices(&self, cut: Option<Timestamp>) -> StoreResult<Vec<Slice>> {

@@ -67,9 +67,9 @@ impl Directories {
 
 #[async_trait]
 impl Fixture for Directories {
-    async fn fresh(&self) -> Arc<dyn PacketStore> {
+    async fn set_up(&self, options: &SetupOptions) -> Arc<dyn PacketStore> {
         let store = self.add();
-        store.setup(&SetupOptions::default()).await.unwrap();
+        store.setup(options).await.unwrap();
         Arc::new(store)
     }
 
@@ -82,6 +82,26 @@ impl Fixture for Directories {
 #[tokio::test]
 async fn embedded_store_conforms() {
     conformance(&Directories::default()).await;
+}
+
+#[tokio::test]
+async fn a_store_has_an_index_of_its_text_from_its_making_on_or_never() {
+    let directories = Directories::default();
+    let with = SetupOptions { index_payload: true, ..SetupOptions::default() };
+    let outcomes =
+        |report: SetupReport| report.steps.into_iter().map(|step| step.outcome).collect::<Vec<_>>();
+    let store = directories.add();
+    assert_eq!(outcomes(store.setup(&with).await.unwrap()), ["created", "created"]);
+    let again = directories.newest();
+    let report = again.setup(&SetupOptions::default()).await.unwrap();
+    assert_eq!(outcomes(report), ["unchanged", "unchanged"]);
+    assert!(again.status().await.unwrap().payload_index);
+
+    let store = directories.add();
+    assert_eq!(outcomes(store.setup(&SetupOptions::default()).await.unwrap()), ["created"]);
+    let report = directories.newest().setup(&with).await.unwrap();
+    assert!(outcomes(report)[1].starts_with("stays without"));
+    assert!(!store.status().await.unwrap().payload_index);
 }
 
 #[tokio::test]
@@ -200,7 +220,7 @@ async fn the_next_prune_gives_back_what_an_interrupted_one_did_not() {
     let middle = records[4_000].stored.packet.timestamp;
     {
         let directory = directory::StoreDirectory::for_writer(store.folder.path()).unwrap();
-        let index = store.folder.open_or_create(directory).unwrap();
+        let index = store.folder.open_or_create(directory, false).unwrap();
         let mut writer: tantivy::IndexWriter = index.writer(20 << 20).unwrap();
         writer.set_merge_policy(Box::new(tantivy::merge_policy::NoMergePolicy));
         writer.delete_query(query::before(middle)).unwrap();
