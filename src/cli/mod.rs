@@ -1,20 +1,17 @@
 //! The command line: flags → values → one library call → report.
 
-mod escape;
 mod fetch;
 mod ingest;
-mod line;
 mod output;
 mod progress;
 mod prune;
 mod prune_table;
 mod query_args;
+mod serve;
 mod setup;
 mod state_dir;
 mod status;
 mod store_args;
-mod summary;
-mod time;
 mod up;
 mod verify;
 
@@ -41,6 +38,7 @@ use store_args::StoreArgs;
   tcpdump -U -w - | pcap-archiver ingest -  store a stream
   pcap-archiver fetch 192.0.2.1 53          packets of a host and a port, as a capture file
   pcap-archiver fetch tcp 443 -w - | tcpdump -r -
+  pcap-archiver serve                       the same in a browser
   pcap-archiver verify captures/a.pcap      is every packet of the file in the archive?"
 )]
 pub struct Cli {
@@ -76,6 +74,8 @@ enum Command {
     Up(up::UpArgs),
     /// Give packets back as a capture file
     Fetch(fetch::FetchArgs),
+    /// Serve the web page and the HTTP API
+    Serve(serve::ServeArgs),
     /// Remove packets that are too old or too many
     Prune(prune::PruneArgs),
     /// Tell what the store holds, and what your key may do
@@ -143,6 +143,7 @@ impl Cli {
             Command::Ingest(args) => args.run(&store, quiet, stop).await,
             Command::Up(args) => args.run(&store, quiet, stop).await,
             Command::Fetch(args) => unless(&stop, args.run(&store, quiet)).await,
+            Command::Serve(args) => args.run(&store, quiet, stop).await,
             Command::Prune(args) => match args.stays() {
                 Some(every) => args.stay(&store, every, &stop).await,
                 None => unless(&stop, args.run(&store)).await,
@@ -165,7 +166,7 @@ impl Cli {
     /// Long-running commands say what they do; commands that print data say only what is wrong.
     fn level(&self) -> LevelFilter {
         let normal = match &self.command {
-            Command::Ingest(_) | Command::Up(_) => LevelFilter::INFO,
+            Command::Ingest(_) | Command::Up(_) | Command::Serve(_) => LevelFilter::INFO,
             Command::Prune(args) if args.stays().is_some() => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };

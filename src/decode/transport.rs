@@ -4,7 +4,7 @@
 //! header the ports are still there, and a slice of a whole header is not.
 
 use crate::decode::extensions::Family;
-use crate::decode::{Carried, Next, Step, application, cut, enter, icmp, stop, tags, tunnels};
+use crate::decode::{Carried, Next, Ports, Step, cut, enter, icmp, stop, tags, tunnels};
 use crate::decode::{u16_at, u32_at};
 use crate::packet::{Layers, TcpFlags, Transport};
 
@@ -133,8 +133,8 @@ fn tcp<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> {
     }
     set_payload_length(carried.length.checked_sub(header), layers);
     let payload = data.get(header..).ok_or_else(|| cut("tcp"))?;
-    application::over_tcp(source, destination, payload, layers);
-    Ok(None)
+    let ports = Ports { source, destination };
+    Ok((!payload.is_empty()).then_some(Next::Segment(ports, payload)))
 }
 
 fn udp<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> {
@@ -149,8 +149,8 @@ fn udp<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> {
     if let Some(next) = tunnels::over_udp(source, destination, payload, layers) {
         return next;
     }
-    application::over_udp(source, destination, payload, layers);
-    Ok(None)
+    let ports = Ports { source, destination };
+    Ok((!payload.is_empty()).then_some(Next::Datagram(ports, payload)))
 }
 
 /// The two ports that TCP, UDP, SCTP, DCCP and UDP-Lite begin with.

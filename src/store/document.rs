@@ -13,7 +13,11 @@ use crate::packet::{
     CommunityId, Layers, NetworkLayer, PacketRecord, StoredPacket, Timestamp, Transport,
 };
 use crate::store::fields::{Field, FieldId};
+<<<<<<< HEAD
+pub(super) use application::related_addresses;
+=======
 use crate::store::payload;
+>>>>>>> main
 
 /// One value of one field.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,7 +191,7 @@ impl<'a> Document<'a> {
         for protocol in ip_protocols(layers) {
             self.add_number(FieldId::PacketIpProtocols, protocol);
         }
-        for address in application::related_addresses(layers) {
+        for address in related_addresses(layers) {
             self.add(FieldId::RelatedIp, Value::Ip(address));
         }
         for label in &layers.mpls_labels {

@@ -14,6 +14,7 @@ mod power_cut;
 mod prune;
 mod readme;
 mod rotation;
+mod serve;
 mod service;
 mod tunnels;
 mod watch;

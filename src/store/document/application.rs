@@ -14,7 +14,7 @@ const LATEST: Timestamp = Timestamp::from_parts(253_402_207_200, 0);
 
 /// Every address in the packet, each once: those of its headers, and those that the application
 /// names.
-pub(super) fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
+pub(in crate::store) fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
     let mut addresses = layers.addresses();
     if let Some(application) = &layers.details {
         addresses.extend(self::addresses(application));

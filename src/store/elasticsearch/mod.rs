@@ -41,7 +41,7 @@ use self::write::Writer;
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
+    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
     SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 
@@ -106,6 +106,10 @@ impl PacketStore for ElasticsearchStore {
 
     async fn count(&self, query: &Query) -> StoreResult<u64> {
         search::count(&self.client, &self.archive, query).await
+    }
+
+    async fn aggregate(&self, _: &Query, _: Breakdown) -> StoreResult<Option<Counts>> {
+        Ok(None)
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {

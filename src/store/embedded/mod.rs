@@ -40,7 +40,7 @@ use tokio::time::sleep;
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
+    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
     SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl,
     Survey,
 };
@@ -235,6 +235,10 @@ impl PacketStore for EmbeddedStore {
                 .map_err(|error| index_error(folder.operation("count in"), &error))
         })
         .await
+    }
+
+    async fn aggregate(&self, _: &Query, _: Breakdown) -> StoreResult<Option<Counts>> {
+        Ok(None)
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {

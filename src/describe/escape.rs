@@ -1,5 +1,4 @@
-//! Text from packets on a terminal: it must not be able to command the terminal, nor to look like
-//! something else.
+//! Text from packets: it must not be able to command a terminal, nor to look like something else.
 
 use std::fmt::{self, Write as _};
 
@@ -28,7 +27,8 @@ impl fmt::Display for Escaped<'_> {
 
 /// Control characters of both ranges, line separators, and marks of direction (Unicode Standard
 /// Annex #9).
-pub(super) fn is_harmful(character: char) -> bool {
+#[must_use]
+pub fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -36,10 +36,11 @@ pub(super) fn is_harmful(character: char) -> bool {
         )
 }
 
-/// JSON in which those characters are written as `\u001b`, which means the same.
+/// JSON in which control characters and marks of direction are written as `\u001b`, which means the same.
 ///
 /// A JSON writer escapes the control characters below U+0020 and no others.
-pub(super) fn json(json: Vec<u8>) -> Vec<u8> {
+#[must_use]
+pub fn harmless_json(json: Vec<u8>) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(&json) else { return json };
     if !text.chars().any(is_harmful) {
         return json;
@@ -73,7 +74,7 @@ mod tests {
     #[test]
     fn escaped_json_means_the_same() {
         let value = serde_json::json!({ "a": "\u{1b}\u{9b}\u{7f}\u{202e} é \"" });
-        let escaped = json(serde_json::to_vec(&value).unwrap());
+        let escaped = harmless_json(serde_json::to_vec(&value).unwrap());
         assert!(!std::str::from_utf8(&escaped).unwrap().chars().any(is_harmful));
         assert_eq!(serde_json::from_slice::<serde_json::Value>(&escaped).unwrap(), value);
     }
