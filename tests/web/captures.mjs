@@ -2,7 +2,7 @@
 
 /** 2025-11-25 10:00:00 UTC, in nanoseconds since 1970. */
 export const BEGIN = 1_764_064_800n * 1_000_000_000n;
-const SECOND = 1_000_000_000n;
+export const SECOND = 1_000_000_000n;
 
 const CLIENT = { ip: '198.51.100.7', mac: '02:00:00:00:00:07' };
 const SERVER = { ip: '203.0.113.80', mac: '02:00:00:00:00:80' };
@@ -30,7 +30,7 @@ function ipv4(from, to, protocol, payload) {
   return ethernet(from, to, 0x0800, Buffer.concat([header, payload]));
 }
 
-function udp(from, to, source, destination, payload) {
+export function udp(from, to, source, destination, payload) {
   const header = Buffer.alloc(8);
   header.writeUInt16BE(source, 0);
   header.writeUInt16BE(destination, 2);
@@ -40,7 +40,7 @@ function udp(from, to, source, destination, payload) {
 
 const FLAGS = { S: 2, SA: 0x12, A: 0x10, PA: 0x18, FA: 0x11 };
 
-function tcp(from, to, source, destination, flags, payload = Buffer.alloc(0)) {
+export function tcp(from, to, source, destination, flags, payload = Buffer.alloc(0)) {
   const header = Buffer.alloc(20);
   header.writeUInt16BE(source, 0);
   header.writeUInt16BE(destination, 2);
@@ -50,17 +50,17 @@ function tcp(from, to, source, destination, flags, payload = Buffer.alloc(0)) {
   return ipv4(from, to, 6, Buffer.concat([header, payload]));
 }
 
-function question(name) {
+export function question(name) {
   const labels = name.split('.').map((label) => Buffer.concat([Buffer.from([Buffer.byteLength(label)]), Buffer.from(label)]));
   const header = Buffer.from([0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
   return Buffer.concat([header, ...labels, Buffer.from([0, 0, 1, 0, 1])]);
 }
 
-function ping(from, to, number) {
+export function ping(from, to, number) {
   return ipv4(from, to, 1, Buffer.from([8, 0, 0, 0, 0, 1, number >> 8, number & 255, ...Buffer.from('0123456789abcdef')]));
 }
 
-function who(from, ip) {
+export function who(from, ip) {
   const head = Buffer.from([0, 1, 8, 0, 6, 4, 0, 1]);
   return ethernet(from, { mac: 'ff:ff:ff:ff:ff:ff' }, 0x0806,
     Buffer.concat([head, bytesOf(from.mac), addressOf(from.ip), Buffer.alloc(6), addressOf(ip)]));
@@ -75,7 +75,7 @@ function connection(at, port, request, response) {
 }
 
 /** A pcap file with nanoseconds. */
-function pcap(packets) {
+export function pcap(packets) {
   const head = Buffer.alloc(24);
   head.writeUInt32LE(0xa1b23c4d, 0);
   head.writeUInt16LE(2, 4);

@@ -1,4 +1,5 @@
 // The page: connects what the state says with what is shown.
+import { get } from '/api.js';
 import * as detail from '/detail.js';
 import { byId, element, toast, visible } from '/dom.js';
 import * as download from '/download.js';
@@ -34,9 +35,17 @@ function tried(part, work) {
     if (error.query) {
       query.report(error);
       before();
-    } else if (error.status === 400 && (state.since || state.until)) range.report(error);
+    } else if (['since', 'until'].includes(error.parameter)) range.report(error);
+    else if (error.status === 503) unready(part, error);
     else fail(part, error);
   });
+}
+
+/** A store that was never set up is told apart from one that does not answer. */
+async function unready(part, error) {
+  const status = await get('status').catch(() => null);
+  if (status?.set_up !== false) fail(part, error);
+  else if (part === 'packets') welcome.nothing(search).catch((why) => fail(part, why));
 }
 
 /** What is still shown answers another query. */
@@ -75,7 +84,13 @@ onChange((changed) => {
     detail.draw();
   }
   if (any('packet', 'community_id')) detail.load().catch(() => {});
+  if (any('packet')) packets.mark();
+  title();
 });
+
+function title() {
+  document.title = state.q ? `${visible(state.q)} – pcap-archiver` : 'pcap-archiver';
+}
 
 async function copyLink() {
   try {
@@ -108,6 +123,7 @@ for (const [id, act] of [['theme', theme], ['help-open', help.open], ['download-
   ['copy-link', copyLink], ['zoom-out', histogram.zoomOut]]) byId(id).addEventListener('click', () => act());
 for (const button of document.querySelectorAll('.switch [data-view]')) button.addEventListener('click', () => view(button.dataset.view));
 
+title();
 query.start(search);
 range.start();
 packets.start({ onFirstPage: (total) => (total === 0 ? welcome.nothing(search).catch((error) => fail('packets', error)) : welcome.hide()) });

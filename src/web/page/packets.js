@@ -54,6 +54,7 @@ export const load = newest(async (signal) => {
     grid.removeAttribute('aria-activedescendant');
     grid.scrollTop = 0;
     append(answer, null);
+    mark();
     grid.classList.remove('stale');
     shown(total);
   } finally {
@@ -190,6 +191,13 @@ function clock(text) {
   if (time === null) return [visible(text)];
   const { day, clock: hours } = parts(time, state.zone, 6);
   return [element('span', { class: 'day' }, day), ` ${hours}`];
+}
+
+/** Selects the row of the packet that is open, where it is loaded. */
+export function mark() {
+  if (packet(current)?.id === state.packet) return;
+  const page = pages.find(({ rows }) => rows?.some(({ id }) => id === state.packet));
+  if (page) select(page.start + page.rows.findIndex(({ id }) => id === state.packet));
 }
 
 /** Moves to the row before or after; opens it where one is open. */
