@@ -73,7 +73,8 @@ for (const [store, open] of Object.entries(STORES)) {
       });
       const one = await page.evaluate(() => {
         const canvas = document.createElement('canvas').getContext('2d');
-        canvas.font = getComputedStyle(document.getElementById('query')).font;
+        const { fontSize, fontFamily } = getComputedStyle(document.getElementById('query'));
+        canvas.font = `${fontSize} ${fontFamily}`;
         return canvas.measureText('0').width;
       });
       const column = Math.round((caret.x - box.x - 11) / one);

@@ -25,7 +25,7 @@ export function start(list) {
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const typing = event.target.closest('input:not([type=range]):not([type=radio]):not([type=checkbox]), textarea, select');
-  if (typing || document.querySelector('dialog[open]')) return;
+  if (typing || document.querySelector('dialog[open], :popover-open')) return;
   const found = shortcuts.find(([keys]) => keys.split(' ').includes(event.key));
   if (!found || (event.key.length === 1 && !enabled())) return;
   event.preventDefault();
