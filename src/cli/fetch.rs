@@ -14,12 +14,12 @@ use crate::cli::query_args::QueryArgs;
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output, progress};
 use crate::describe::{self, Line};
+use crate::document::Document;
+use crate::document::fields::FieldId;
 use crate::fetch::{self, Progress};
 use crate::packet::PacketRecord;
 use crate::query::Query;
 use crate::store::PacketStore;
-use crate::store::document::Document;
-use crate::store::fields::FieldId;
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 256 << 10;

@@ -156,6 +156,17 @@ impl IngestArgs {
 }
 
 impl ServiceArgs {
+    /// The store as a key of its own may read it, where there is one.
+    pub(super) async fn reader(
+        &self,
+        store: &StoreArgs,
+    ) -> anyhow::Result<Option<Arc<dyn PacketStore>>> {
+        match &self.purge.read_key_file {
+            Some(file) => store.open_with_key(file).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     pub(super) async fn run(
         self,
         paths: Vec<PathBuf>,

@@ -13,12 +13,17 @@ mod state_dir;
 mod status;
 mod store_args;
 mod up;
+mod user;
 mod verify;
+mod web_args;
 
+use std::env;
+use std::ffi::OsStr;
 use std::fmt;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -70,12 +75,14 @@ enum Command {
     Setup(setup::SetupArgs),
     /// Store the packets of files, folders or a stream
     Ingest(ingest::IngestArgs),
-    /// Stay with a folder: store what is captured there, as it is captured
-    Up(up::UpArgs),
+    /// Stay with a folder: store what is captured there, as it is captured, and serve the page
+    Up(Box<up::UpArgs>),
     /// Give packets back as a capture file
     Fetch(fetch::FetchArgs),
     /// Serve the web page and the HTTP API
     Serve(serve::ServeArgs),
+    /// Add, list or remove the users of `serve --auth users`
+    User(user::UserArgs),
     /// Remove packets that are too old or too many
     Prune(prune::PruneArgs),
     /// Tell what the store holds, and what your key may do
@@ -116,7 +123,8 @@ impl std::error::Error for UsageError {}
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = without_empty_variables(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     logging::start(cli.level(), cli.log.log_format);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -144,6 +152,7 @@ impl Cli {
             Command::Up(args) => args.run(&store, quiet, stop).await,
             Command::Fetch(args) => unless(&stop, args.run(&store, quiet)).await,
             Command::Serve(args) => args.run(&store, quiet, stop).await,
+            Command::User(args) => args.run(&store),
             Command::Prune(args) => match args.stays() {
                 Some(every) => args.stay(&store, every, &stop).await,
                 None => unless(&stop, args.run(&store)).await,
@@ -166,7 +175,9 @@ impl Cli {
     /// Long-running commands say what they do; commands that print data say only what is wrong.
     fn level(&self) -> LevelFilter {
         let normal = match &self.command {
-            Command::Ingest(_) | Command::Up(_) | Command::Serve(_) => LevelFilter::INFO,
+            Command::Ingest(_) | Command::Up(_) | Command::Serve(_) | Command::Setup(_) => {
+                LevelFilter::INFO
+            }
             Command::Prune(args) if args.stays().is_some() => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };
@@ -177,6 +188,17 @@ impl Cli {
             (false, _) => LevelFilter::TRACE,
         }
     }
+}
+
+/// A variable that is empty is one that is not set: a container's settings may name it all the
+/// same, with nothing in it.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| {
+            if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// Runs a command that leaves nothing behind when it is dropped.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::cli::store_args::StoreArgs;
-use crate::cli::{Ended, output, prune_table};
+use crate::cli::{Ended, UsageError, output, prune_table};
 use crate::store::PacketStore;
 use crate::store::retention::{self, Outcome, Policy};
 
@@ -19,7 +19,7 @@ const LAST_ROUND: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 #[command(
-    group = clap::ArgGroup::new("scope").required(true).multiple(true),
+    group = clap::ArgGroup::new("scope").multiple(true),
     after_help = "The oldest packets go first, by the time of their capture. Elasticsearch loses \
 whole partitions
 (indices), and never one that packets captured now belong to; the embedded store single packets.
@@ -70,6 +70,10 @@ impl PruneArgs {
 
     /// Prunes once.
     pub(super) async fn run(self, store: &StoreArgs) -> anyhow::Result<Ended> {
+        if !self.all && self.has_no_limit() {
+            let what = "what shall go? give --older-than, --keep-size or --all";
+            return Err(UsageError(what.into()).into());
+        }
         let (url, policy) = (store.url()?, self.policy());
         let store = store.open().await?;
         store.check().await?;
@@ -98,6 +102,12 @@ impl PruneArgs {
     ) -> anyhow::Result<Ended> {
         let policy = self.policy();
         let store = store.open().await?;
+        if self.has_no_limit() {
+            // A service whose limit is still to be set must not be started again and again.
+            warn!("neither --older-than nor --keep-size is given: nothing will be removed");
+            stop.cancelled().await;
+            return Ok(Ended::Done);
+        }
         while !stop.is_cancelled() {
             let mut round = pin!(round(store.as_ref(), policy));
             tokio::select! {
@@ -116,6 +126,10 @@ impl PruneArgs {
             }
         }
         Ok(Ended::Done)
+    }
+
+    fn has_no_limit(&self) -> bool {
+        self.older_than.is_none() && self.keep_size.is_none()
     }
 
     fn policy(&self) -> Policy {

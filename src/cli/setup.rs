@@ -4,13 +4,14 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output};
-use crate::store::{Partition, SetupOptions};
+use crate::store::{KibanaOptions, Partition, SetupOptions, StoreUrl};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   pcap-archiver --store https://es:9200 --username elastic --password-file pw \\
       --ca-cert ca.crt setup --keys-dir keys
   pcap-archiver … setup --keys-dir keys --rotate-keys
+  pcap-archiver … setup --kibana https://kibana:5601 --web-url https://packets.example.org
   pcap-archiver --store ./archive setup --index-payload")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SetupArgs {
@@ -35,8 +36,21 @@ pub(super) struct SetupArgs {
     /// on with Elasticsearch, from its making on with the embedded store
     #[arg(long, env = "PCAP_ARCHIVER_INDEX_PAYLOAD")]
     index_payload: bool,
-    /// Remove the archive: packets, keys, template
-    #[arg(long, conflicts_with_all = ["keys_dir", "rotate_keys"])]
+    /// Show the packets in this Kibana: data view, saved search and dashboard. What is there
+    /// already stays as it is. The same user or key as for the store logs in
+    #[arg(long, value_name = "URL", env = "PCAP_ARCHIVER_KIBANA")]
+    kibana: Option<String>,
+    /// Address of the web page, as browsers reach it: where links in Kibana lead to
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PCAP_ARCHIVER_WEB_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_parser = web_url
+    )]
+    web_url: String,
+    /// Remove the archive: packets, keys, template; what is in Kibana stays
+    #[arg(long, conflicts_with_all = ["keys_dir", "rotate_keys", "kibana"])]
     destroy: bool,
     /// Do not ask before destroying
     #[arg(long, requires = "destroy")]
@@ -72,11 +86,18 @@ impl SetupArgs {
             output::line(&format!("destroyed the archive at {url}"))?;
             return Ok(Ended::Done);
         }
+        let kibana = match &self.kibana {
+            Some(url) => {
+                Some(KibanaOptions { url: StoreUrl::parse(url)?, web_url: self.web_url.clone() })
+            }
+            None => None,
+        };
         let options = SetupOptions {
             keys_dir: self.keys_dir,
             rotate_keys: self.rotate_keys,
             partition: self.partition.into(),
             shards: self.shards,
+            kibana,
             index_payload: self.index_payload,
         };
         let report = store.setup(&options).await?;
@@ -87,4 +108,13 @@ impl SetupArgs {
         output::line(&format!("ready: {url}"))?;
         Ok(Ended::Done)
     }
+}
+
+/// An address of a web page, without the slash at its end.
+fn web_url(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("it must begin with http:// or https://".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }

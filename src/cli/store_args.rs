@@ -14,8 +14,8 @@ use crate::store::{self, Access, Credentials, DEFAULT_INDEX, PacketStore, Secret
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Store")]
 pub(super) struct StoreArgs {
-    /// Where packets are kept: a directory (embedded store), or https://HOST:9200 (Elasticsearch)
-    /// [default: the user's data directory]
+    /// Where packets are kept: a directory (embedded store), or https://HOST:9200 (Elasticsearch;
+    /// several nodes of a cluster with commas) [default: the user's data directory]
     #[arg(long, global = true, value_name = "URL", env = "PCAP_ARCHIVER_STORE")]
     store: Option<String>,
     /// File with an API key: base64 of `id:key`, as `setup` writes it
@@ -61,14 +61,19 @@ impl StoreArgs {
         self.open_as(Credentials::ApiKey(secret(file)?)).await
     }
 
-    async fn open_as(&self, credentials: Credentials) -> anyhow::Result<Arc<dyn PacketStore>> {
-        let url = self.url()?;
-        let access = Access {
-            credentials,
+    /// How to get to the store, for somebody who brings credentials.
+    pub(super) fn access_without_credentials(&self) -> Access {
+        Access {
+            credentials: Credentials::None,
             ca_certificate: self.ca_cert.clone(),
             insecure: self.insecure,
             index: self.index.clone(),
-        };
+        }
+    }
+
+    async fn open_as(&self, credentials: Credentials) -> anyhow::Result<Arc<dyn PacketStore>> {
+        let url = self.url()?;
+        let access = Access { credentials, ..self.access_without_credentials() };
         Ok(store::open(url, access).await?)
     }
 
@@ -77,6 +82,14 @@ impl StoreArgs {
         match &self.store {
             Some(text) => Ok(StoreUrl::parse(text)?),
             None => Ok(StoreUrl::directory(&data_directory()?)),
+        }
+    }
+
+    /// A password that was given without a user of the store.
+    pub(super) fn password_of_nobody(&self) -> anyhow::Result<Option<Secret>> {
+        match (&self.username, &self.password_file) {
+            (None, Some(path)) => secret(path).map(Some),
+            _ => Ok(None),
         }
     }
 

@@ -93,7 +93,8 @@ mod tests {
         let mut frame = vec![2; 12];
         frame.extend([8, 0, 0x45, 0, 0]);
         frame.push(28 + u8::try_from(payload.len()).unwrap());
-        frame.extend([0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0x14, 0xe9, 0x14, 0xe9]);
+        frame
+            .extend([0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0x14, 0xe9, 0x14, 0xe9]);
         frame.extend([0, 8 + u8::try_from(payload.len()).unwrap(), 0, 0]);
         frame.extend(payload);
         frame.extend([0; 4]);
@@ -115,7 +116,10 @@ mod tests {
 
     #[test]
     fn what_is_cut_ends_where_the_packet_ends() {
-        assert_eq!(outline_of(&frame(b"")[..20]), [(vec!["ethernet"], 0..14), (vec!["ipv4"], 14..20)]);
+        assert_eq!(
+            outline_of(&frame(b"")[..20]),
+            [(vec!["ethernet"], 0..14), (vec!["ipv4"], 14..20)]
+        );
         assert_eq!(outline_of(&[]), []);
     }
 }

@@ -3,12 +3,13 @@
 //! [`Tally`] counts packets one by one. It says what each number means; a store that counts in
 //! another way has to come to the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::packet::{PacketRecord, Timestamp};
-use crate::store::document::{related_addresses, transport_name};
+use crate::document::{related_addresses, transport_name};
+use crate::packet::{LinkType, PacketRecord, Timestamp};
+use crate::query::{Filter, Query, TimeRange};
 
 /// What to count beside packets and bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +40,8 @@ pub struct Counts {
     pub bytes: u64,
     /// Their captured lengths.
     pub captured_bytes: u64,
+    /// Their link types.
+    pub link_types: BTreeSet<LinkType>,
     /// Time of the first packet, by the clock of [`Timestamp::indexed`].
     pub earliest: Option<Timestamp>,
     /// Time of the last packet.
@@ -154,6 +157,7 @@ impl Tally {
         counts.packets += 1;
         counts.bytes += bytes;
         counts.captured_bytes += u64::from(packet.captured_length());
+        counts.link_types.insert(packet.link_type);
         let indexed = Some(Timestamp::from_nanoseconds(time.into()));
         counts.earliest = counts.earliest.map_or(indexed, |earliest| indexed.min(Some(earliest)));
         counts.latest = counts.latest.max(indexed);
@@ -166,7 +170,7 @@ impl Tally {
             *bucket.protocols.entry(protocol.clone()).or_default() += 1;
         }
         if self.breakdown.top.is_some() {
-            for address in related_addresses(&record.layers) {
+            for address in hosts(record) {
                 count(&mut self.hosts, address, bytes);
             }
             for port in ports(record) {
@@ -189,10 +193,26 @@ impl Tally {
     }
 }
 
+/// Whether a store's answer to `query` is what it selects, without a look at the packets.
+pub(super) fn selects_exactly(query: &Query) -> bool {
+    let is_inside = |time: Timestamp| (1..i64::MAX).contains(&time.indexed());
+    let TimeRange { earliest, latest } = query.time;
+    query.filter == Filter::All && earliest.is_none_or(is_inside) && latest.is_none_or(is_inside)
+}
+
 fn count<T: Eq + Hash>(counts: &mut HashMap<T, (u64, u64)>, value: T, bytes: u64) {
     let (packets, sum) = counts.entry(value).or_default();
     *packets += 1;
     *sum += bytes;
+}
+
+/// `related.ip`, each once; no store tells an IPv4 address from the IPv6 address that maps it.
+fn hosts(record: &PacketRecord) -> Vec<IpAddr> {
+    let addresses = related_addresses(&record.layers).into_iter();
+    let mut addresses: Vec<IpAddr> = addresses.map(|address| address.to_canonical()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
 }
 
 /// `source.port` and `destination.port`, each once.

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
+use crate::document::sequence;
 use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::{self, Order, Query};
 use crate::store::aggregate::Tally;
-use crate::store::document::sequence;
 use crate::store::{
-    AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
-    StoreResult, StoreStatus, Survey,
+    AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
+    SetupReport, Slice, StoreResult, StoreStatus, Survey,
 };
 
 /// `memory:`
@@ -50,7 +50,8 @@ impl fmt::Debug for MemoryStore {
 
 #[async_trait]
 impl PacketStore for MemoryStore {
-    async fn setup(&self, _: &SetupOptions) -> StoreResult<SetupReport> {
+    async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
+        options.refuse_kibana()?;
         Ok(SetupReport::default())
     }
 

@@ -4,13 +4,10 @@
 //! backend is one folder here and one line in [`BACKENDS`].
 
 pub mod aggregate;
-pub mod document;
 pub mod elasticsearch;
 pub mod embedded;
 mod error;
-pub mod fields;
 pub mod memory;
-pub mod payload;
 pub mod pushdown;
 pub mod retention;
 mod retry;
@@ -163,6 +160,32 @@ pub struct SetupOptions {
     /// Elasticsearch it begins with the next partition, and stays; the embedded store is made
     /// with it or without.
     pub index_payload: bool,
+    /// Show the packets in Kibana. A store that Kibana cannot read refuses it.
+    pub kibana: Option<KibanaOptions>,
+}
+
+impl SetupOptions {
+    /// For a store that Kibana cannot read.
+    ///
+    /// # Errors
+    /// When packets are to be shown in Kibana.
+    pub fn refuse_kibana(&self) -> StoreResult<()> {
+        if self.kibana.is_none() {
+            return Ok(());
+        }
+        let what = "show packets in Kibana";
+        let reason = "it reads Elasticsearch only";
+        Err(StoreError::new(StoreErrorKind::Unsupported, what, reason))
+    }
+}
+
+/// Where packets are shown in Kibana, and where its links lead to.
+#[derive(Debug, Clone)]
+pub struct KibanaOptions {
+    /// Kibana's address; who asks is the same as at the store.
+    pub url: StoreUrl,
+    /// Address of the web page, as browsers reach it, without a slash at its end.
+    pub web_url: String,
 }
 
 /// Length of time that shares one partition of the store.

@@ -8,11 +8,13 @@ use std::fmt;
 
 use ipnet::IpNet;
 
+use crate::document::Value;
+use crate::document::fields::{FieldId, KEYWORD_LIMIT};
+use crate::document::payload;
 use crate::packet::PacketId;
-use crate::query::{Filter, Predicate, Protocol};
-use crate::store::document::Value;
-use crate::store::fields::{FieldId, KEYWORD_LIMIT};
-use crate::store::payload;
+use crate::query::{
+    Addresses, Carrier, Filter, HostDirection, Mac, Pattern, Predicate, Protocol, Scope,
+};
 
 /// A condition on stored fields. Each backend translates it word for word.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,47 +55,72 @@ pub fn is_about_text(filter: &Filter) -> bool {
 
 fn of_predicate(predicate: &Predicate, payload: bool) -> Condition {
     match predicate {
-        Predicate::Host(network) => Condition::InNetwork(FieldId::RelatedIp, *network),
-        Predicate::Mac(mac) => either(
+        Predicate::Host(host) => of_addresses(&host.addresses),
+        Predicate::Port(ports) if ports.range.start() == ports.range.end() => {
+            of_port(*ports.range.start())
+        }
+        Predicate::Mac(Mac { direction: HostDirection::Ends(_), address }) => either(
             [FieldId::SourceMac, FieldId::DestinationMac],
-            &Value::Text(mac.to_string().into()),
+            &Value::Text(address.to_string().into()),
         ),
-        // Any layer's, so the outer ones too.
-        Predicate::Port(port) => either(
-            [
-                FieldId::SourcePort,
-                FieldId::DestinationPort,
-                FieldId::PacketOuterSourcePort,
-                FieldId::PacketOuterDestinationPort,
-            ],
-            &Value::Number(i64::from(*port)),
-        ),
-        Predicate::Protocol(protocol) => of_protocol(*protocol),
-        Predicate::Text(text) if payload => match payload::needed(text) {
-            terms if terms.is_empty() => Condition::All,
-            terms => Condition::Terms(terms),
-        },
-        Predicate::Text(_) => Condition::All,
+        Predicate::Protocol(Scope::Any, protocol) => of_protocol(*protocol),
+        Predicate::Carries(Scope::Any, Carrier::Ip | Carrier::Ip6 | Carrier::AnyIp, number) => {
+            of_ip_number(i64::from(*number))
+        }
+        Predicate::Payload(text) if payload => of_payload(text.pattern()),
         Predicate::File(name) if name.len() > KEYWORD_LIMIT => Condition::All,
         Predicate::File(name) => {
             either([FieldId::FileName, FieldId::FilePath], &Value::Text(name.clone().into()))
         }
         Predicate::Capture(capture) => equals(FieldId::PacketCapture, capture.to_string()),
         Predicate::Id(id) => Condition::Ids(vec![*id]),
+        _ => Condition::All,
     }
+}
+
+fn of_addresses(addresses: &Addresses) -> Condition {
+    match addresses {
+        Addresses::Network(network) => Condition::InNetwork(FieldId::RelatedIp, *network),
+        Addresses::Masked(..) => Condition::All,
+        Addresses::Name(_) => Condition::Or(Vec::new()),
+    }
+}
+
+/// Where the payload is indexed. A regular expression is left to the exact search.
+fn of_payload(pattern: &Pattern) -> Condition {
+    let terms = match pattern {
+        Pattern::Text { text, .. } => payload::needed(text.as_bytes()),
+        Pattern::Bytes(bytes) => payload::needed(bytes),
+        Pattern::Regex { .. } => Vec::new(),
+    };
+    if terms.is_empty() { Condition::All } else { Condition::Terms(terms) }
+}
+
+/// Any layer's, so the outer ones too.
+fn of_port(port: u16) -> Condition {
+    either(
+        [
+            FieldId::SourcePort,
+            FieldId::DestinationPort,
+            FieldId::PacketOuterSourcePort,
+            FieldId::PacketOuterDestinationPort,
+        ],
+        &Value::Number(i64::from(port)),
+    )
 }
 
 fn of_protocol(protocol: Protocol) -> Condition {
     match protocol {
-        Protocol::Ipv4 => equals(FieldId::PacketLayers, "ipv4"),
-        Protocol::Ipv6 => equals(FieldId::PacketLayers, "ipv6"),
+        Protocol::Ip => equals(FieldId::PacketLayers, "ipv4"),
+        Protocol::Ip6 => equals(FieldId::PacketLayers, "ipv6"),
         Protocol::Arp => equals(FieldId::PacketLayers, "arp"),
         Protocol::Rarp => equals(FieldId::PacketLayers, "rarp"),
-        Protocol::Ip(number) | Protocol::Ipv4Only(number) | Protocol::Ipv6Only(number) => {
-            Condition::Equals(FieldId::PacketIpProtocols, Value::Number(number.into()))
-        }
-        Protocol::Application(name) => equals(FieldId::NetworkProtocol, name),
+        _ => protocol.ip_number().map_or(Condition::All, |number| of_ip_number(number.into())),
     }
+}
+
+fn of_ip_number(number: i64) -> Condition {
+    Condition::Equals(FieldId::PacketIpProtocols, Value::Number(number))
 }
 
 fn equals(field: FieldId, text: impl Into<Cow<'static, str>>) -> Condition {

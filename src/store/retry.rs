@@ -14,8 +14,8 @@ use tracing::{info, warn};
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    AppendOutcome, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
-    StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
+    AppendOutcome, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
+    SetupReport, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
 };
 
 /// How long to wait between tries, and when to give up.

@@ -5,7 +5,8 @@ use crate::store::{StoreError, StoreErrorKind, StoreResult};
 
 /// Where a store is: a directory, or a URL whose scheme names the backend.
 ///
-/// `DIR`, `file:///DIR` (embedded) · `http://HOST:9200`, `https://HOST:9200` (Elasticsearch) ·
+/// `DIR`, `file:///DIR` (embedded) · `http://HOST:9200`, `https://HOST:9200`,
+/// `https://HOST:9200,https://HOST:9200` (Elasticsearch, one or several nodes of a cluster) ·
 /// `memory:` (nothing is kept).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreUrl {
@@ -17,8 +18,8 @@ impl StoreUrl {
     /// Reads a store URL. Anything without a scheme is a directory.
     ///
     /// # Errors
-    /// When the text is empty, or an http URL holds a user name or password: those would be
-    /// seen in the process list.
+    /// When the text is empty, an http URL holds a user name or password (those would be seen in
+    /// the process list), or several of them are not all http or all https.
     pub fn parse(text: &str) -> StoreResult<Self> {
         let invalid = |reason: &str| {
             StoreError::new(StoreErrorKind::InvalidConfiguration, "read store URL", reason)
@@ -31,11 +32,10 @@ impl StoreUrl {
             _ => ("file".to_owned(), text),
         };
         if scheme == "http" || scheme == "https" {
-            let url = ::url::Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
-            if !url.username().is_empty() || url.password().is_some() {
-                return Err(invalid("credentials do not belong into a URL"));
-            }
-            return Ok(Self { scheme, rest: url.as_str().trim_end_matches('/').to_owned() });
+            let nodes = text.split(',').map(|node| http_node(&scheme, node.trim()));
+            let nodes = nodes.collect::<Result<Vec<String>, String>>();
+            let nodes = nodes.map_err(|reason| invalid(&reason))?;
+            return Ok(Self { scheme, rest: nodes.join(",") });
         }
         let path = rest.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(rest);
         Ok(Self { scheme, rest: path.to_owned() })
@@ -53,10 +53,9 @@ impl StoreUrl {
         &self.scheme
     }
 
-    /// The whole URL, for http and https.
-    #[must_use]
-    pub fn as_http(&self) -> &str {
-        &self.rest
+    /// The URLs of the nodes, for http and https.
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        self.rest.split(',')
     }
 
     /// The directory of a store that is one.
@@ -79,6 +78,19 @@ impl fmt::Display for StoreUrl {
             scheme => write!(f, "{scheme}:{}", self.rest),
         }
     }
+}
+
+/// The URL of a node, without the slash at its end. The scheme needs to be given only once.
+fn http_node(scheme: &str, text: &str) -> Result<String, String> {
+    let whole = if text.contains("://") { text.to_owned() } else { format!("{scheme}://{text}") };
+    let url = ::url::Url::parse(&whole).map_err(|error| error.to_string())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("credentials do not belong into a URL".to_owned());
+    }
+    if url.scheme() != scheme {
+        return Err("its nodes must all be http, or all https".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// A scheme has two letters or more, so that `C:` stays a directory.
@@ -167,6 +179,8 @@ mod tests {
             ("file:archive", "file", "archive"),
             ("https://es:9200/", "https", "https://es:9200"),
             ("HTTP://es:9200", "http", "http://es:9200"),
+            ("https://a:9200/,https://b:9200", "https", "https://a:9200,https://b:9200"),
+            ("https://a:9200, b:9201", "https", "https://a:9200,https://b:9201"),
             ("memory:", "memory", "memory:"),
         ] {
             let url = StoreUrl::parse(text).unwrap();
@@ -176,7 +190,18 @@ mod tests {
 
     #[test]
     fn a_password_in_the_url_is_refused() {
-        assert!(StoreUrl::parse("https://elastic:secret@es:9200").is_err());
+        for text in ["https://elastic:secret@es:9200", "https://a:9200,elastic:secret@b:9200"] {
+            let error = StoreUrl::parse(text).unwrap_err().to_string();
+            assert!(error.contains("credentials") && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn nodes_are_of_one_kind_and_none_is_empty() {
+        for text in ["https://a:9200,http://b:9200", "https://a:9200,", "https://a:9200,,https://b"]
+        {
+            assert!(StoreUrl::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

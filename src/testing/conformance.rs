@@ -7,10 +7,10 @@ use futures::TryStreamExt as _;
 use crate::packet::{
     CapturedPacket, Extras, Interface, LinkType, PacketId, PacketRecord, StoredPacket, Timestamp,
 };
-use crate::query::{self, Filter, Order, Predicate, Protocol, Query, TimeRange};
+use crate::query::{self, Filter, Order, Predicate, Protocol, Query, Scope, TimeRange, Words};
 use crate::store::memory::MemoryStore;
 use crate::store::{PacketStore, PruneScope, SetupOptions};
-use crate::testing::{CaptureBuilder, Fixture, retention, tcp_frame, udp_frame};
+use crate::testing::{CaptureBuilder, Fixture, counts, retention, tcp_frame, udp_frame};
 
 const SECOND: i128 = 1_000_000_000;
 pub(super) const DAY: i128 = 86_400 * SECOND;
@@ -30,6 +30,7 @@ pub async fn conformance(fixture: &dyn Fixture) {
     packets_are_found_by_id(fixture).await;
     text_is_found_with_an_index_of_it_and_without(fixture).await;
     time_ranges_include_both_ends(fixture).await;
+    counts::counts_are_those_of_the_packets(fixture).await;
     prune_removes_what_is_older(fixture).await;
     retention::slices_hold_everything_and_go_one_by_one(fixture).await;
     retention::a_partition_whose_time_has_not_ended_stays(fixture).await;
@@ -351,7 +352,7 @@ async fn text_is_found_with_an_index_of_it_and_without(fixture: &dyn Fixture) {
             "no such",
             "XYZ[\\]^_`abc",
         ] {
-            let filter = Filter::Is(Predicate::Text(text.as_bytes().to_vec()));
+            let filter = Filter::Is(Predicate::text(text));
             let query = Query { filter, ..Query::all() };
             let found = fetch(&store, &query).await;
             let explained = store.explain(&query).await.expect("explain");
@@ -390,9 +391,13 @@ fn mixed_capture() -> Arc<Vec<PacketRecord>> {
 
 fn filters() -> Vec<Filter> {
     let is = Filter::Is;
-    let host = |text: &str| is(Predicate::Host(text.parse().expect("a network")));
-    let protocol = |protocol: Protocol| is(Predicate::Protocol(protocol));
-    let mac = Predicate::Mac("00:00:5e:00:53:02".parse().expect("an address"));
+    let host = |text: &str| is(Predicate::host(text.parse().expect("a network")));
+    let protocol = |protocol: Protocol| is(Predicate::Protocol(Scope::Any, protocol));
+    let word = |word: &str| {
+        let words = Words { all: vec![word.to_owned()], ..Words::default() };
+        words.filter().expect("a word")
+    };
+    let mac = Predicate::mac("00:00:5e:00:53:02".parse().expect("an address"));
     vec![
         Filter::All,
         Filter::And(Vec::new()),
@@ -402,22 +407,22 @@ fn filters() -> Vec<Filter> {
         host("0.0.0.0/0"),
         host("2001:db8::/32"),
         host("203.0.113.9/32"),
-        is(Predicate::Port(53)),
+        is(Predicate::port(53)),
         is(mac),
-        is(Predicate::Text(b"answer".to_vec())),
+        is(Predicate::text("answer")),
         is(Predicate::File("mixed.pcap".to_owned())),
         is(Predicate::File("captures/mixed.pcap".to_owned())),
         is(Predicate::File("elsewhere".to_owned())),
-        protocol(Protocol::Ipv4),
-        protocol(Protocol::Ipv6),
+        protocol(Protocol::Ip),
+        protocol(Protocol::Ip6),
         protocol(Protocol::Arp),
-        protocol(Protocol::Ip(17)),
-        protocol(Protocol::Application("http")),
+        protocol(Protocol::Udp),
+        word("http"),
         Filter::Not(Box::new(host("192.0.2.1/32"))),
-        Filter::And(vec![host("192.0.2.1/32"), is(Predicate::Port(53))]),
-        Filter::Or(vec![is(Predicate::Port(80)), is(Predicate::Text(b"dhcp".to_vec()))]),
+        Filter::And(vec![host("192.0.2.1/32"), is(Predicate::port(53))]),
+        Filter::Or(vec![is(Predicate::port(80)), is(Predicate::text("dhcp"))]),
         Filter::And(vec![
-            Filter::Not(Box::new(protocol(Protocol::Ip(6)))),
+            Filter::Not(Box::new(protocol(Protocol::Tcp))),
             Filter::Or(vec![host("2001:db8::2/128"), host("192.0.2.53/32")]),
         ]),
     ]

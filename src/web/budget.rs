@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use futures::stream::{BoxStream, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::fetch;
 use crate::packet::PacketRecord;
 use crate::query::Query;
 use crate::store::{PacketStore, StoreResult};
+use crate::web::error::ApiError;
 use crate::web::place::Place;
 
 /// What may be looked at; `None` is no limit.
@@ -35,6 +37,20 @@ pub struct Budgets {
     pub download: Budget,
 }
 
+impl Budget {
+    /// The answer, if it comes in time.
+    pub(super) async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, ApiError> {
+        let Some(time) = self.time else { return Ok(answer.await) };
+        timeout(time, answer).await.map_err(|_| {
+            let seconds = time.as_secs_f64();
+            let error = format!("stopped after {seconds} seconds: there is no answer yet");
+            ApiError::new(StatusCode::GATEWAY_TIMEOUT, error)
+                .hint("ask for less: a shorter time, or a narrower filter")
+        })
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde asks for it so")]
 fn seconds<S: serde::Serializer>(
     time: &Option<Duration>,
     serializer: S,
@@ -92,23 +108,23 @@ impl Packets {
     /// The next one; `None` at the end, or when the budget is used up.
     pub(super) async fn next(&mut self) -> StoreResult<Option<PacketRecord>> {
         while self.stopped.is_none() {
-            let deadline = self.budget.time.map(|time| self.began + time);
+            let deadline = self.budget.time.and_then(|time| self.began.checked_add(time));
             let next = self.looked_at.try_next();
             let next = match deadline {
                 None => next.await,
-                Some(deadline) if deadline <= Instant::now() => return self.stop(Limit::Time),
+                Some(deadline) if deadline <= Instant::now() => return Ok(self.stop(Limit::Time)),
                 Some(deadline) => match timeout_at(deadline, next).await {
                     Ok(next) => next,
-                    Err(_) => return self.stop(Limit::Time),
+                    Err(_) => return Ok(self.stop(Limit::Time)),
                 },
             };
             let Some((record, is_wanted)) = next? else { return Ok(None) };
             self.bytes += u64::from(record.stored.packet.captured_length());
             if self.budget.packets.is_some_and(|most| self.examined >= most) {
-                return self.stop(Limit::Packets);
+                return Ok(self.stop(Limit::Packets));
             }
             if self.budget.bytes.is_some_and(|most| self.bytes > most) {
-                return self.stop(Limit::Bytes);
+                return Ok(self.stop(Limit::Bytes));
             }
             self.examined += 1;
             self.last = Some(Place::of(&record));
@@ -120,11 +136,11 @@ impl Packets {
     }
 
     /// Whether the budget ended it.
-    pub(super) fn stopped(self) -> Option<Stopped> {
-        self.stopped
+    pub(super) fn stopped(&self) -> Option<Stopped> {
+        self.stopped.clone()
     }
 
-    fn stop(&mut self, reason: Limit) -> StoreResult<Option<PacketRecord>> {
+    fn stop(&mut self, reason: Limit) -> Option<PacketRecord> {
         let Budget { packets, bytes, time } = self.budget;
         let limit = match reason {
             Limit::Packets => format!("{} packets", packets.unwrap_or_default()),
@@ -134,6 +150,6 @@ impl Packets {
         let examined = self.examined;
         let message = format!("stopped after {limit}: {examined} packets were looked at, not all");
         self.stopped = Some(Stopped { reason, examined, message, last: self.last });
-        Ok(None)
+        None
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::query::Query;
 use crate::store::aggregate::Tally;
-use crate::store::{Breakdown, Counts, StoreResult};
-use crate::web::App;
-use crate::web::budget::{Packets, Stopped};
+use crate::store::{Breakdown, Counts, PacketStore};
+use crate::web::budget::{Budget, Packets, Stopped};
+use crate::web::error::ApiError;
 
 /// What was counted.
 pub(super) struct Counted {
@@ -14,12 +14,18 @@ pub(super) struct Counted {
     pub(super) stopped: Option<Stopped>,
 }
 
-pub(super) async fn count(app: &App, query: &Query, what: Breakdown) -> StoreResult<Counted> {
-    if let Some(counts) = app.store.aggregate(query, what).await? {
+/// Nobody waits for ever: a store that counts has as long as the budget allows.
+pub(super) async fn count(
+    store: &dyn PacketStore,
+    query: &Query,
+    what: Breakdown,
+    budget: Budget,
+) -> Result<Counted, ApiError> {
+    if let Some(counts) = budget.in_time(store.aggregate(query, what)).await?? {
         return Ok(Counted { exact: counts.top_is_exact, counts, stopped: None });
     }
     let mut tally = Tally::new(what);
-    let mut packets = Packets::new(app.store.as_ref(), query, app.budgets.query);
+    let mut packets = Packets::new(store, query, budget);
     while let Some(record) = packets.next().await? {
         tally.add(&record);
     }

@@ -28,8 +28,6 @@ pub(super) async fn secure(request: Request, next: Next) -> Response {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     // Packets are nobody else's business, also not a cache's.
-    headers
-        .entry("cache-control")
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.entry("cache-control").or_insert(HeaderValue::from_static("no-store"));
     response
 }

@@ -11,8 +11,9 @@ use serde::Serialize;
 use crate::packet::Timestamp;
 use crate::query::Query;
 use crate::store::aggregate::Timeline;
-use crate::store::Breakdown;
+use crate::store::{Breakdown, PacketStore};
 use crate::web::App;
+use crate::web::access::Caller;
 use crate::web::budget::Stopped;
 use crate::web::count::{self, Counted};
 use crate::web::error::ApiError;
@@ -45,16 +46,20 @@ pub(super) struct Bucket {
 
 pub(super) async fn histogram(
     State(app): State<Arc<App>>,
+    caller: Caller,
     parameters: Parameters,
 ) -> Result<Json<Histogram>, ApiError> {
     let most = parameters.number(&BUCKETS)?;
     let query = parameters.query()?;
-    let Some((from, to)) = extent(&app, &query).await? else {
+    let store = caller.store.as_ref();
+    let extent = app.budgets.query.in_time(extent(store, &query)).await?;
+    let Some((from, to)) = extent? else {
         return Ok(Json(Histogram { exact: true, ..Histogram::default() }));
     };
     let timeline = timeline(from, to, most);
     let what = Breakdown { timeline: Some(timeline), top: None };
-    let Counted { counts, exact, stopped } = count::count(&app, &query, what).await?;
+    let Counted { counts, exact, stopped } =
+        count::count(store, &query, what, app.budgets.query).await?;
     let starts = (0..).map(|bucket| timeline.start_of(bucket).to_string());
     let buckets = starts.zip(counts.timeline).map(|(start, bucket)| Bucket {
         start,
@@ -73,16 +78,15 @@ pub(super) async fn histogram(
 }
 
 /// The time that was asked for, or else that of the packets there are.
-async fn extent(app: &App, query: &Query) -> Result<Option<(i64, i64)>, ApiError> {
+async fn extent(store: &dyn PacketStore, query: &Query) -> Result<Option<(i64, i64)>, ApiError> {
     let (mut earliest, mut latest) = (query.time.earliest, query.time.latest);
     if earliest.is_none() || latest.is_none() {
-        let counted = app.store.aggregate(query, Breakdown::default()).await?;
-        let (first, last) = match counted {
-            Some(counts) => (counts.earliest, counts.latest),
-            None => {
-                let status = app.store.status().await?;
-                (status.earliest, status.latest)
-            }
+        let counted = store.aggregate(query, Breakdown::default()).await?;
+        let (first, last) = if let Some(counts) = counted {
+            (counts.earliest, counts.latest)
+        } else {
+            let status = store.status().await?;
+            (status.earliest, status.latest)
         };
         earliest = earliest.or(first);
         latest = latest.or(last);

@@ -3,7 +3,9 @@
 //! `routes` is the one table of what can be asked; the router and the OpenAPI description are
 //! made from it. What a query means, and which packets it selects, is not decided here.
 
+pub mod access;
 mod assets;
+mod audit;
 mod budget;
 mod capture;
 mod conversation;
@@ -12,6 +14,7 @@ mod cursor;
 mod error;
 mod headers;
 mod histogram;
+mod hosts;
 mod layers;
 mod openapi;
 mod packets;
@@ -26,27 +29,42 @@ mod vocabulary;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::{Router, middleware};
+use tokio::sync::Semaphore;
 
-use crate::store::PacketStore;
+use access::Access;
+pub use audit::Audit;
 pub use budget::{Budget, Budgets};
-pub use server::serve;
+pub use hosts::Hosts;
+pub use server::{Tls, TlsError, serve};
 
 /// What the handlers share.
 #[derive(Debug)]
 pub struct App {
-    /// Where the packets are.
-    pub store: Arc<dyn PacketStore>,
+    /// Who may ask, and what.
+    pub access: Access,
+    /// Names under which the server is reached.
+    pub hosts: Hosts,
     /// What one request may cost.
     pub budgets: Budgets,
+    /// Downloads that may go on at the same time.
+    pub downloads: Arc<Semaphore>,
+    /// Who took what.
+    pub audit: Audit,
 }
+
+/// A log-in is short, and there is nothing else to send.
+const LONGEST_BODY: usize = 16 << 10;
 
 /// The page and the API.
 pub fn router(app: Arc<App>) -> Router {
-    let routes = routes::table();
-    let router = routes.into_iter().fold(Router::new(), |router, route| route.add_to(router));
-    router
+    routes::table()
+        .into_iter()
+        .fold(Router::new(), |api, route| route.add_to(api))
         .fallback(assets::file)
-        .layer(axum::middleware::from_fn(headers::secure))
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), hosts::check))
+        .layer(middleware::from_fn(headers::secure))
         .with_state(app)
 }

@@ -5,10 +5,11 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::web::access::Caller;
 use crate::web::error::Refusal;
 use crate::web::routes::{self, Answer, Kind, Parameter, Route};
 
-pub(super) async fn description() -> Json<Value> {
+pub(super) async fn description(_: Caller) -> Json<Value> {
     Json(document())
 }
 
@@ -51,21 +52,27 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator, refusal: &schemars::S
             "description": "The file. A connection that breaks off means that it is not whole.",
             "content": { *media_type: {} },
         }),
-        Answer::Nothing => json!({ "description": "Yes" }),
+        Answer::Nothing => json!({ "description": "Done" }),
     };
     let parameters: Vec<Value> = routes::parameters_of(route.path).iter().map(parameter).collect();
-    json!({
+    let mut operation = json!({
         "summary": route.summary,
         "operationId": format!("{} {}", route.method, route.path),
         "parameters": parameters,
         "responses": {
-            "200": success,
+            (if route.method == "post" { "204" } else { "200" }): success,
             "default": {
                 "description": "Why not",
                 "content": { "application/json": { "schema": refusal } },
             },
         },
-    })
+    });
+    if let Some(body) = route.body {
+        let schema = body(schemas);
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    }
+    operation
 }
 
 fn parameter(parameter: &Parameter) -> Value {

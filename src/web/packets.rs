@@ -12,12 +12,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::describe::Info;
+use crate::document::Document;
+use crate::document::fields::FieldId;
 use crate::packet::{CommunityId, PacketId, PacketRecord};
 use crate::query::{Filter, Order, Predicate, Query};
 use crate::store::aggregate::protocol;
-use crate::store::document::Document;
-use crate::store::fields::FieldId;
 use crate::web::App;
+use crate::web::access::Caller;
 use crate::web::budget::{Packets, Stopped};
 use crate::web::cursor::Cursor;
 use crate::web::error::ApiError;
@@ -73,7 +74,8 @@ impl Row {
         let (stored, layers) = (&record.stored, &record.layers);
         let network = layers.innermost();
         let mac = |mac: Option<crate::packet::MacAddress>| mac.map(|mac| mac.to_string());
-        let ports = network.and_then(|network| network.transport?.ports()).or(layers.fragment_ports);
+        let ports =
+            network.and_then(|network| network.transport?.ports()).or(layers.fragment_ports);
         Self {
             id: stored.id.to_string(),
             timestamp: stored.packet.timestamp.to_string(),
@@ -99,11 +101,12 @@ impl Row {
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
+    caller: Caller,
     parameters: Parameters,
 ) -> Result<Json<Page>, ApiError> {
     let limit = parameters.number(&LIMIT)?;
     let query = parameters.query()?;
-    let mut pages = Cursor::packets(&parameters, query, app.store.as_ref(), app.budgets.query)?;
+    let mut pages = Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
     let mut rows = Vec::new();
     while rows.len() < limit
         && let Some(record) = pages.next().await?
@@ -117,6 +120,7 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    caller: Caller,
     parameters: Parameters,
 ) -> Result<Json<View>, ApiError> {
     let not_found = |why| ApiError::new(StatusCode::NOT_FOUND, format!("packet {id}: {why}"));
@@ -126,7 +130,7 @@ pub(super) async fn one(
         time: parameters.time()?,
         order: Order::Time,
     };
-    let mut packets = Packets::new(app.store.as_ref(), &query, app.budgets.query);
+    let mut packets = Packets::new(caller.store.as_ref(), &query, app.budgets.query);
     match packets.next().await? {
         Some(record) => Ok(Json(view(&record)?)),
         None => match packets.stopped() {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::store::StoreErrorKind;
 use crate::web::App;
+use crate::web::access::{Access, Caller};
 use crate::web::budget::Budgets;
 use crate::web::error::ApiError;
 
@@ -31,8 +32,11 @@ pub(super) struct Status {
     budgets: Budgets,
 }
 
-pub(super) async fn status(State(app): State<Arc<App>>) -> Result<Json<Status>, ApiError> {
-    let status = app.store.status().await?;
+pub(super) async fn status(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<Status>, ApiError> {
+    let status = caller.store.status().await?;
     Ok(Json(Status {
         store: status.store,
         version: env!("CARGO_PKG_VERSION"),
@@ -42,7 +46,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Result<Json<Status>, 
         earliest: status.earliest.map(|time| time.to_string()),
         latest: status.latest.map(|time| time.to_string()),
         gaps: status.gaps,
-        payload_index: false,
+        payload_index: status.payload_index,
         budgets: app.budgets,
     }))
 }
@@ -51,12 +55,20 @@ pub(super) async fn alive() -> StatusCode {
     StatusCode::OK
 }
 
-/// An archive that waits for its first packet is ready.
+/// An archive that waits for its first packet is ready, and so is a server that wants to know who
+/// asks.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode, ApiError> {
-    match app.store.check().await {
-        Err(error) if error.kind != StoreErrorKind::NotSetUp => {
-            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))
+    let knows_nobody = matches!(app.access, Access::Elasticsearch { .. });
+    let store = app.access.unauthenticated().await?;
+    let error = match store.check().await {
+        Ok(()) => return Ok(StatusCode::OK),
+        Err(error) => error,
+    };
+    match error.kind {
+        StoreErrorKind::NotSetUp => Ok(StatusCode::OK),
+        StoreErrorKind::Unauthorized | StoreErrorKind::Forbidden if knows_nobody => {
+            Ok(StatusCode::OK)
         }
-        Ok(()) | Err(_) => Ok(StatusCode::OK),
+        _ => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::store::Breakdown;
 use crate::store::aggregate::Top;
 use crate::web::App;
+use crate::web::access::Caller;
 use crate::web::budget::Stopped;
 use crate::web::count::{self, Counted};
 use crate::web::error::ApiError;
@@ -47,11 +48,12 @@ pub(super) struct Frequent {
 
 pub(super) async fn summary(
     State(app): State<Arc<App>>,
+    caller: Caller,
     parameters: Parameters,
 ) -> Result<Json<Summary>, ApiError> {
     let what = Breakdown { timeline: None, top: Some(TOP) };
     let Counted { counts, exact, stopped } =
-        count::count(&app, &parameters.query()?, what).await?;
+        count::count(caller.store.as_ref(), &parameters.query()?, what, app.budgets.query).await?;
     Ok(Json(Summary {
         packets: counts.packets,
         bytes: counts.bytes,

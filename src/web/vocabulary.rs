@@ -4,7 +4,8 @@ use axum::Json;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::fields::FIELDS;
+use crate::document::fields::FIELDS;
+use crate::web::access::Caller;
 use crate::web::error::ApiError;
 use crate::web::parameters::Parameters;
 
@@ -39,7 +40,7 @@ pub(super) struct Checked {
     filter: String,
 }
 
-pub(super) async fn fields() -> Json<Vocabulary> {
+pub(super) async fn fields(_: Caller) -> Json<Vocabulary> {
     let fields = FIELDS.iter().filter(|field| field.indexed).map(|field| Entry {
         name: field.name,
         kind: field.kind.name(),
@@ -49,7 +50,7 @@ pub(super) async fn fields() -> Json<Vocabulary> {
     Json(Vocabulary { fields: fields.collect(), words: words.collect() })
 }
 
-pub(super) async fn check(parameters: Parameters) -> Result<Json<Checked>, ApiError> {
+pub(super) async fn check(_: Caller, parameters: Parameters) -> Result<Json<Checked>, ApiError> {
     parameters.query()?;
     Ok(Json(Checked { filter: parameters.one("q")?.unwrap_or_default().to_owned() }))
 }

@@ -55,7 +55,7 @@ async fn nobody_there_is_unreachable_at_once() {
 #[tokio::test]
 async fn http_and_https_are_told_apart() {
     let server = Server::from_env();
-    let url = StoreUrl::parse(&server.url.as_http().replace("https:", "http:")).unwrap();
+    let url = StoreUrl::parse(&server.url.to_string().replace("https:", "http:")).unwrap();
     let store = store::open(url, server.access.clone()).await.unwrap();
     let error = store.check().await.unwrap_err();
     assert!(error.to_string().contains("perhaps the server speaks https"), "{error}");

@@ -126,7 +126,7 @@ pub(crate) async fn raw(
     };
     let pem = std::fs::read(server.access.ca_certificate.as_ref().expect("a certificate"))
         .expect("the certificate can be read");
-    let url = server.url.as_http().parse().expect("a URL");
+    let url = server.url.to_string().parse().expect("a URL");
     let transport = TransportBuilder::new(SingleNodeConnectionPool::new(url))
         .auth(elasticsearch::auth::Credentials::Basic(
             username.clone(),

@@ -9,21 +9,25 @@ const USES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "capture", "describe", "fetch", "folders", "ingest", "logging", "packet", "query",
-            "shutdown", "store", "time", "verify", "web",
+            "capture", "describe", "document", "fetch", "folders", "ingest", "logging", "packet",
+            "query", "shutdown", "store", "time", "verify", "web",
         ],
     ),
     (
         "web",
-        &["capture", "decode", "describe", "fetch", "folders", "packet", "query", "store", "time"],
+        &[
+            "capture", "decode", "describe", "document", "fetch", "folders", "packet", "query",
+            "store", "time",
+        ],
     ),
-    ("fetch", &["capture", "decode", "packet", "query", "store"]),
+    ("fetch", &["capture", "decode", "document", "packet", "query", "store"]),
     ("verify", &["capture", "packet", "query", "store"]),
     ("ingest", &["capture", "decode", "folders", "packet", "query", "store", "verify"]),
-    ("store", &["folders", "packet", "query"]),
+    ("store", &["document", "folders", "packet", "query"]),
+    ("query", &["document", "packet"]),
+    ("document", &["packet"]),
     ("describe", &["packet"]),
     ("time", &["packet"]),
-    ("query", &["packet"]),
     ("decode", &["packet"]),
     ("capture", &["packet"]),
     ("packet", &[]),
@@ -31,7 +35,7 @@ const USES: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("folders", &[]),
     ("lib", &[]),
-    ("testing", &["decode", "packet", "query", "store"]),
+    ("testing", &["decode", "document", "packet", "query", "store"]),
 ];
 
 /// Crates that belong to one place, by the beginning of the path below `src`.
@@ -69,6 +73,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("globset", &["ingest/discover"]),
     ("notify", &["ingest/discover"]),
     ("libc", &["ingest/lease.rs"]),
+    ("winnow", &["query"]),
+    ("regex", &["query"]),
     ("blake3", &["packet"]),
     ("sha1", &["packet"]),
 ];

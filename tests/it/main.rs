@@ -15,6 +15,8 @@ mod prune;
 mod readme;
 mod rotation;
 mod serve;
+mod serve_access;
+mod serve_downloads;
 mod service;
 mod tunnels;
 mod watch;

@@ -151,7 +151,7 @@ fn what_cannot_be_meant_is_wrong_usage() {
         &[][..],
         &["--yes"],
         &["--dry-run"],
-        &["--every", "1h"],
+        &["--every", "1h", "--dry-run"],
         &["--keep-size", "12XB"],
         &["--keep-size", "-1GB"],
         &["--keep-size", "0"],
@@ -195,6 +195,27 @@ fn a_resident_prune_goes_on_until_it_is_told_to_stop() {
     let rounds = lines.iter().filter(|line| line.contains(r#""message":"pruned""#));
     let removed = rounds.filter(|line| line.contains(r#""packets":2,"#)).count();
     assert_eq!(removed, 2, "{lines:?}");
+}
+
+/// As in a container whose settings name the variables without a value.
+#[test]
+fn a_resident_prune_without_a_limit_removes_nothing() {
+    let sandbox = Sandbox::with(&[
+        ("PCAP_ARCHIVER_STORE", "archive"),
+        ("PCAP_ARCHIVER_PRUNE_OLDER_THAN", ""),
+        ("PCAP_ARCHIVER_PRUNE_KEEP_SIZE", ""),
+    ]);
+    sandbox.file("a.pcap", &of_ages(&[9000, 10], 1, 1000));
+    sandbox.ok(&["ingest", "a.pcap"]);
+    let mut child = start(&sandbox, &["prune", "--every", "10ms"]);
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let said = stderr.next().unwrap().unwrap();
+    assert!(said.contains("nothing will be removed"), "{said}");
+    signal(&child, "-TERM");
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(stderr.all(|line| !line.unwrap().contains("pruned")), "no round was made");
+    assert_eq!(sandbox.ok(&["fetch", "--count"]), "2\n");
 }
 
 /// They take turns; nothing young is lost, nothing is there twice, and nothing old is left.

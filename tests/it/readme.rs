@@ -1,6 +1,6 @@
 //! The README says what the code does.
 
-use pcap_archiver::store::fields::{FIELDS, Field};
+use pcap_archiver::document::fields::{FIELDS, Field};
 
 const README: &str = include_str!("../../README.md");
 

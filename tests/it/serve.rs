@@ -48,8 +48,10 @@ async fn downloads_are_what_fetch_writes() {
     let served = Served::start(&sandbox, &[]);
     for format in ["pcap", "pcapng"] {
         for words in ["", "192.168.99.101"] {
-            let arguments: Vec<&str> =
-                ["fetch", "--format", format, "-w", "out"].into_iter().chain(words.split_whitespace()).collect();
+            let arguments: Vec<&str> = ["fetch", "--format", format, "-w", "out"]
+                .into_iter()
+                .chain(words.split_whitespace())
+                .collect();
             sandbox.ok(&arguments);
             let path = format!("/api/v1/{format}?words={words}");
             let path = if words.is_empty() { path.replace("?words=", "") } else { path };

@@ -7,13 +7,13 @@ const CLIENT: u16 = 50_000;
 
 fn tcp(port: u16, payload: &[u8]) -> Layers {
     let mut layers = Layers::default();
-    over_tcp(CLIENT, port, payload, &mut layers);
+    over_tcp(Ports { source: CLIENT, destination: port }, payload, &mut layers);
     layers
 }
 
 fn udp(port: u16, payload: &[u8]) -> Layers {
     let mut layers = Layers::default();
-    over_udp(port, port, payload, &mut layers);
+    over_udp(Ports { source: port, destination: port }, payload, &mut layers);
     layers
 }
 

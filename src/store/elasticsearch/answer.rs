@@ -45,6 +45,8 @@ pub(super) struct Refusal {
 #[derive(Deserialize)]
 struct ErrorBody {
     error: ErrorDetail,
+    /// Kibana's reason; its `error` is only the name of the status.
+    message: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,9 +74,10 @@ impl Failure {
     /// The meaning of an answer with an error status.
     pub(super) fn refused(status: u16, body: &[u8]) -> Self {
         let refusal = match serde_json::from_slice::<ErrorBody>(body) {
-            Ok(ErrorBody { error: ErrorDetail::Object(cause) }) => Refusal::of(status, cause),
-            Ok(ErrorBody { error: ErrorDetail::Text(reason) }) => {
-                Refusal { status, name: String::new(), reason: shortened(&reason) }
+            Ok(ErrorBody { error: ErrorDetail::Object(cause), .. }) => Refusal::of(status, cause),
+            Ok(ErrorBody { error: ErrorDetail::Text(text), message }) => {
+                let reason = shortened(&message.unwrap_or(text));
+                Refusal { status, name: String::new(), reason }
             }
             Err(_) => {
                 let text = String::from_utf8_lossy(body);
@@ -226,5 +229,8 @@ mod tests {
         let failure = Failure::refused(400, br#"{"error":"no handler found for uri [/x]"}"#);
         assert_eq!(failure.to_string(), "no handler found for uri [/x]");
         assert!(failure.has_status(400));
+        let body =
+            br#"{"statusCode":403,"error":"Forbidden","message":"Unable to find dashboard"}"#;
+        assert_eq!(Failure::refused(403, body).to_string(), "Unable to find dashboard");
     }
 }

@@ -1,11 +1,8 @@
-//! One server, asked over HTTP: connection, certificate, credentials, and what its errors mean.
+//! A server asked over HTTP: certificate, credentials, requests, and what lost connections mean.
 
 use std::error::Error as _;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,18 +14,17 @@ use elasticsearch::http::Method;
 use elasticsearch::http::headers::{
     ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT,
 };
-use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
+use elasticsearch::http::transport::{Transport, TransportBuilder};
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
-use url::{Host, Url};
+use tracing::debug;
+use url::Url;
 
 use super::answer::Failure;
+use super::nodes::{Node, Nodes};
 use crate::store::{
     Access, Credentials, Secret, StoreError, StoreErrorKind, StoreResult, StoreUrl,
 };
 
-/// A server on the same continent answers within a tenth of this.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than the minute for which the server itself waits for a shard before it gives up.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(3);
 
@@ -36,17 +32,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(3);
 #[derive(Clone)]
 pub(super) struct Client {
     transport: Transport,
-    url: Url,
+    nodes: Nodes,
     /// A proxy stands between, so that only it can tell whether the server is there.
     may_use_proxy: bool,
-    /// The last request reached the server.
-    connected: Arc<AtomicBool>,
 }
 
 /// Never shows the transport, which holds the credentials.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("url", &self.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("Client").field("url", &self.address()).finish_non_exhaustive()
     }
 }
 
@@ -57,6 +51,8 @@ pub(super) struct Request {
     path: String,
     content_type: &'static str,
     body: Option<Bytes>,
+    is_repeatable: bool,
+    is_for_kibana: bool,
 }
 
 impl Request {
@@ -78,7 +74,26 @@ impl Request {
     }
 
     fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), content_type: "application/json", body: None }
+        Self {
+            method,
+            path: path.into(),
+            content_type: "application/json",
+            body: None,
+            is_repeatable: true,
+            is_for_kibana: false,
+        }
+    }
+
+    /// It is not sent to a second node after the first may have done it.
+    pub(super) fn once(mut self) -> Self {
+        self.is_repeatable = false;
+        self
+    }
+
+    /// With the header that Kibana wants against forged requests.
+    pub(super) fn for_kibana(mut self) -> Self {
+        self.is_for_kibana = true;
+        self
     }
 
     pub(super) fn json(mut self, body: &serde_json::Value) -> Self {
@@ -87,8 +102,13 @@ impl Request {
     }
 
     /// Newline-delimited JSON.
-    pub(super) fn lines(mut self, body: Bytes) -> Self {
-        self.content_type = "application/x-ndjson";
+    pub(super) fn lines(self, body: Bytes) -> Self {
+        self.body("application/x-ndjson", body)
+    }
+
+    /// A body of any type.
+    pub(super) fn body(mut self, content_type: &'static str, body: Bytes) -> Self {
+        self.content_type = content_type;
         self.body = Some(body);
         self
     }
@@ -98,9 +118,10 @@ impl Client {
     /// Nothing is sent yet.
     pub(super) async fn new(url: &StoreUrl, access: &Access) -> StoreResult<Self> {
         let operation = format!("open {url}");
-        let url = Url::parse(url.as_http()).map_err(|error| {
+        let urls = url.nodes().map(Url::parse).collect::<Result<Vec<Url>, _>>();
+        let nodes = Nodes::new(urls.map_err(|error| {
             StoreError::new(StoreErrorKind::InvalidConfiguration, &operation, error)
-        })?;
+        })?);
         let mut headers = HeaderMap::new();
         headers.insert(
             USER_AGENT,
@@ -108,7 +129,7 @@ impl Client {
         );
         // Packets hardly shrink, and packing them would take longer than sending them.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let mut builder = TransportBuilder::new(SingleNodeConnectionPool::new(url.clone()))
+        let mut builder = TransportBuilder::new(nodes.clone())
             .headers(headers)
             .enable_meta_header(false)
             .timeout(REQUEST_TIMEOUT)
@@ -116,14 +137,14 @@ impl Client {
         if let Some(credentials) = server_credentials(&access.credentials)? {
             builder = builder.auth(credentials);
         }
-        let may_use_proxy = !is_loopback(&url) && proxy_is_configured();
+        let may_use_proxy = !nodes.are_loopback() && proxy_is_configured();
         if !may_use_proxy {
             builder = builder.disable_proxy();
         }
         let transport = builder.build().map_err(|error| {
             StoreError::new(StoreErrorKind::InvalidConfiguration, operation, error)
         })?;
-        Ok(Self { transport, url, may_use_proxy, connected: Arc::default() })
+        Ok(Self { transport, nodes, may_use_proxy })
     }
 
     /// The same server with an API key.
@@ -133,9 +154,9 @@ impl Client {
         Ok(Self { transport, ..self.clone() })
     }
 
-    /// The server's address, as it was given.
-    pub(super) fn address(&self) -> &str {
-        self.url.as_str().trim_end_matches('/')
+    /// Where the server is, as it was given.
+    pub(super) fn address(&self) -> String {
+        self.nodes.address()
     }
 
     /// Asks, and reads the answer as JSON.
@@ -150,23 +171,45 @@ impl Client {
         if (200..300).contains(&status) { Ok(body) } else { Err(Failure::refused(status, &body)) }
     }
 
+    /// Asks the node whose turn it is, and the others while that one is away.
     async fn exchange(&self, request: Request) -> Result<(u16, Bytes), Failure> {
-        if !self.connected.load(Ordering::Relaxed) {
-            self.connect().await?;
+        let mut left = self.nodes.len();
+        loop {
+            let node = self.nodes.current();
+            let reached = self.reach(node).await;
+            let was_sent = reached.is_ok();
+            let answer = match reached {
+                Ok(()) => self.exchange_reached(&request).await,
+                Err(failure) => Err(failure),
+            };
+            node.set_connected(answer.is_ok());
+            if !is_away(&answer) {
+                return answer;
+            }
+            self.nodes.leave(node);
+            left -= 1;
+            // Whether a request that was lost was done, nobody knows.
+            if left == 0 || (was_sent && !request.is_repeatable) {
+                return answer;
+            }
+            debug!(node = %node.url(), "is away, trying the next one");
         }
-        let answer = self.exchange_connected(request).await;
-        self.connected.store(answer.is_ok(), Ordering::Relaxed);
-        answer
     }
 
-    async fn exchange_connected(&self, request: Request) -> Result<(u16, Bytes), Failure> {
+    /// Only a proxy can tell whether what is behind it listens.
+    async fn reach(&self, node: &Node) -> Result<(), Failure> {
+        if self.may_use_proxy { Ok(()) } else { node.connect().await }
+    }
+
+    async fn exchange_reached(&self, request: &Request) -> Result<(u16, Bytes), Failure> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.content_type));
-        let no_query = None::<&()>;
-        let sent = self
-            .transport
-            .send(request.method, &request.path, headers, no_query, request.body, None)
-            .await;
+        if request.is_for_kibana {
+            headers.insert("kbn-xsrf", HeaderValue::from_static("pcap-archiver"));
+        }
+        let (no_query, body) = (None::<&()>, request.body.clone());
+        let sent =
+            self.transport.send(request.method, &request.path, headers, no_query, body, None).await;
         let response = match sent {
             Ok(response) => response,
             Err(error) => return Err(self.lost(&error)),
@@ -174,28 +217,6 @@ impl Client {
         let status = response.status_code().as_u16();
         let body = response.bytes().await.map_err(|error| self.lost(&error))?;
         Ok((status, body))
-    }
-
-    /// Whether a server listens at all, within [`CONNECT_TIMEOUT`]. The client library has no
-    /// such limit of its own and would wait as long as for an answer.
-    async fn connect(&self) -> Result<(), Failure> {
-        if self.may_use_proxy {
-            return Ok(());
-        }
-        let host = match self.url.host() {
-            Some(Host::Domain(name)) => name.to_owned(),
-            Some(Host::Ipv4(address)) => address.to_string(),
-            Some(Host::Ipv6(address)) => address.to_string(),
-            None => return Err(Failure::Lost("the URL names no host".to_owned())),
-        };
-        let port = self.url.port_or_known_default().unwrap_or(9200);
-        match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect((host, port))).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Failure::Lost(error.to_string())),
-            Err(_) => {
-                Err(Failure::Lost(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())))
-            }
-        }
     }
 
     /// What a connection error is about. The library's errors tell it in their chain only.
@@ -215,7 +236,9 @@ impl Client {
         if error.is_timeout() {
             return Failure::Lost(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()));
         }
-        if self.url.scheme() == "http" && reason.contains("connection closed before message") {
+        if self.nodes.current().url().scheme() == "http"
+            && reason.contains("connection closed before message")
+        {
             reason += ", perhaps the server speaks https";
         }
         Failure::Lost(reason)
@@ -263,13 +286,9 @@ fn is_api_key(text: &str) -> bool {
     BASE64_STANDARD.decode(text).is_ok_and(|decoded| decoded.contains(&b':'))
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    }
+/// A server that answers in this way will do nothing for anybody, or is none: a proxy.
+fn is_away(answer: &Result<(u16, Bytes), Failure>) -> bool {
+    matches!(answer, Err(Failure::Lost(_)) | Ok((502..=504, _)))
 }
 
 /// The variables that the client library looks at.
@@ -283,20 +302,6 @@ fn proxy_is_configured() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn loopback_has_many_names() {
-        for (url, expected) in [
-            ("https://localhost:9200", true),
-            ("http://127.0.0.2:9200", true),
-            ("http://[::1]:9200", true),
-            ("https://es.localhost", true),
-            ("https://es:9200", false),
-            ("http://192.0.2.1:9200", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
-        }
-    }
 
     #[test]
     fn a_key_is_base64_of_two_parts() {
@@ -314,7 +319,7 @@ mod tests {
         };
         let url = StoreUrl::parse("https://127.0.0.1:9200").unwrap();
         let client = Client::new(&url, &access).await.unwrap();
-        assert_eq!(format!("{client:?}"), r#"Client { url: "https://127.0.0.1:9200/", .. }"#);
+        assert_eq!(format!("{client:?}"), r#"Client { url: "https://127.0.0.1:9200", .. }"#);
     }
 
     #[tokio::test]

@@ -3,11 +3,11 @@
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
+use crate::document::Value;
+use crate::document::fields::FieldId;
+use crate::document::payload;
 use crate::packet::Timestamp;
 use crate::query::{Order, Query, TimeRange};
-use crate::store::document::Value;
-use crate::store::fields::FieldId;
-use crate::store::payload;
 use crate::store::pushdown::{self, Condition};
 
 /// A superset of what `query` selects, as a `query` clause, in an archive with an index of the
@@ -105,7 +105,7 @@ fn term(value: &Value<'_>) -> Json {
 mod tests {
     use super::*;
     use crate::packet::PacketId;
-    use crate::query::{Filter, Predicate, Protocol};
+    use crate::query::{Filter, Predicate, Protocol, Scope};
 
     fn filters(filter: Filter) -> Json {
         let query = query(&Query { filter, ..Query::all() }, true);
@@ -115,14 +115,14 @@ mod tests {
     }
 
     fn host(text: &str) -> Filter {
-        Filter::Is(Predicate::Host(text.parse().unwrap()))
+        Filter::Is(Predicate::host(text.parse().unwrap()))
     }
 
     #[test]
     fn words_become_terms() {
         assert_eq!(filters(Filter::All), json!([]));
         assert_eq!(
-            filters(Filter::And(vec![host("192.0.2.1/32"), Filter::Is(Predicate::Port(53))])),
+            filters(Filter::And(vec![host("192.0.2.1/32"), Filter::Is(Predicate::port(53))])),
             json!([
                 { "term": { "related.ip": "192.0.2.1" } },
                 { "bool": { "minimum_should_match": 1, "should": [
@@ -134,7 +134,7 @@ mod tests {
             ])
         );
         assert_eq!(
-            filters(Filter::Is(Predicate::Protocol(Protocol::Ipv4))),
+            filters(Filter::Is(Predicate::Protocol(Scope::Any, Protocol::Ip))),
             json!([{ "term": { "packet.layers": "ipv4" } }])
         );
         let id = |byte: u8| Filter::Is(Predicate::Id(PacketId([byte; 16])));
@@ -143,7 +143,7 @@ mod tests {
             json!([{ "ids": { "values": ["AAAAAAAAAAAAAAAAAAAAAA", "_____________________w"] } }])
         );
         assert_eq!(
-            filters(Filter::Is(Predicate::Text(b"Root".to_vec()))),
+            filters(Filter::Is(Predicate::text("Root"))),
             json!([{ "bool": { "minimum_should_match": 1, "should": [
                 { "bool": { "filter": [
                     { "term": { "packet.payload_terms": "oot" } },

@@ -104,8 +104,9 @@ pub(super) async fn create(client: &Client, archive: &Archive, role: Role) -> Re
         "role_descriptors": { role.name(): descriptor },
         "metadata": metadata(archive, role),
     });
-    let created: Created =
-        client.ask(Request::post("_security/api_key?refresh=true").json(&body)).await?;
+    // A key that was made and not told would stay for ever.
+    let request = Request::post("_security/api_key?refresh=true").json(&body).once();
+    let created: Created = client.ask(request).await?;
     Ok(Key { id: created.id, encoded: Secret::new(created.encoded) })
 }
 

@@ -2,15 +2,17 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `client` | connection, certificate, credentials |
+//! | `client`, `nodes` | certificate, credentials, requests, and which node is asked |
 //! | `answer` | what the server's errors mean |
 //! | `archive` | names of the parts, and what setup wrote down |
 //! | `partition` | packet time → index |
 //! | `setup`, `template`, `keys`, `probe` | template, API keys, and whether they may what they should |
+//! | `kibana` | data view, saved search and dashboard |
 //! | `bulk`, `write` | packets → bulk requests, and their answers packet by packet |
 //! | `dsl`, `search`, `page`, `document` | query → pages of documents → packets |
-//! | `prune`, `status`, `survey` | what goes, what is there, of what kinds |
+//! | `prune`, `status`, `survey`, `aggregate` | what goes, what is there, of what kinds, how many |
 
+mod aggregate;
 mod answer;
 mod archive;
 mod bulk;
@@ -18,8 +20,11 @@ mod client;
 mod document;
 mod dsl;
 mod keys;
+mod kibana;
+mod nodes;
 mod page;
 mod partition;
+mod ports;
 mod probe;
 mod prune;
 mod search;
@@ -40,9 +45,10 @@ use self::client::Client;
 use self::write::Writer;
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
+use crate::store::aggregate::selects_exactly;
 use crate::store::{
-    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
+    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 
 /// `http://HOST:9200`
@@ -61,6 +67,8 @@ fn open(url: StoreUrl, access: Access) -> BoxFuture<'static, StoreResult<Arc<dyn
 #[derive(Debug)]
 pub struct ElasticsearchStore {
     client: Client,
+    /// Kept for the setup, which speaks to Kibana as the same caller.
+    access: Access,
     archive: Archive,
     writer: Writer,
 }
@@ -73,14 +81,18 @@ impl ElasticsearchStore {
     pub async fn open(url: &StoreUrl, access: &Access) -> StoreResult<Self> {
         let archive = Archive::new(&access.index)?;
         let client = Client::new(url, access).await?;
-        Ok(Self { client, archive, writer: Writer::default() })
+        Ok(Self { client, access: access.clone(), archive, writer: Writer::default() })
     }
 }
 
 #[async_trait]
 impl PacketStore for ElasticsearchStore {
     async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
-        setup::setup(&self.client, &self.archive, options).await
+        let mut report = setup::setup(&self.client, &self.archive, options).await?;
+        if let Some(kibana) = &options.kibana {
+            report.steps.extend(kibana::setup(&self.access, &self.archive, kibana).await?);
+        }
+        Ok(report)
     }
 
     async fn check(&self) -> StoreResult<()> {
@@ -108,8 +120,11 @@ impl PacketStore for ElasticsearchStore {
         search::count(&self.client, &self.archive, query).await
     }
 
-    async fn aggregate(&self, _: &Query, _: Breakdown) -> StoreResult<Option<Counts>> {
-        Ok(None)
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        if !selects_exactly(query) {
+            return Ok(None);
+        }
+        aggregate::aggregate(&self.client, &self.archive, query, what).await.map(Some)
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {

@@ -15,10 +15,10 @@ use super::archive::Archive;
 use super::client::{Client, Request};
 use super::dsl;
 use super::page::{self, Lengths, Page, SortKey};
+use crate::document::fields::FieldId;
+use crate::document::sequence;
 use crate::packet::{Fingerprint, StoredPacket};
 use crate::query::{Order, Query};
-use crate::store::document::sequence;
-use crate::store::fields::FieldId;
 use crate::store::pushdown;
 use crate::store::{StoreError, StoreErrorKind, StoreResult};
 

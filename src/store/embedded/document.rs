@@ -7,12 +7,12 @@ use std::slice;
 use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 
+use crate::document::fields::KEYWORD_LIMIT;
+use crate::document::{self, Value as FieldValue};
 use crate::packet::{Origin, PacketId, PacketRecord, Timestamp};
-use crate::store::document::{self, Value as FieldValue};
 use crate::store::embedded::record::{self, RecordError};
 use crate::store::embedded::room::Room;
 use crate::store::embedded::schema::{LAYOUT, Search};
-use crate::store::fields::KEYWORD_LIMIT;
 
 /// Frames of one capture that share a block: see [`super::known`].
 const FRAMES_PER_BLOCK: u64 = 4096;

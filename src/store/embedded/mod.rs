@@ -5,6 +5,7 @@
 //! in order, `read` turns them into packets; `schema`, `document`, `record` and `query`
 //! translate between the archive's words and tantivy's; `slices` and `status` count.
 
+mod aggregate;
 mod directory;
 mod document;
 mod error;
@@ -39,10 +40,11 @@ use tokio::time::sleep;
 
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
+use crate::store::aggregate::selects_exactly;
 use crate::store::{
-    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl,
-    Survey,
+    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult,
+    StoreStatus, StoreUrl, Survey,
 };
 use error::{index_error, io_error};
 use folder::{Contents, Folder};
@@ -157,6 +159,7 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl PacketStore for EmbeddedStore {
     async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
+        options.refuse_kibana()?;
         let folder = self.folder.clone();
         let before = blocking(&self.folder, move || folder.contents()).await?;
         let outcome = if before == Contents::Store {
@@ -237,8 +240,19 @@ impl PacketStore for EmbeddedStore {
         .await
     }
 
-    async fn aggregate(&self, _: &Query, _: Breakdown) -> StoreResult<Option<Counts>> {
-        Ok(None)
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        if !selects_exactly(query) {
+            return Ok(None);
+        }
+        let (folder, query) = (self.folder.clone(), query.clone());
+        blocking(&self.folder, move || {
+            let searcher = folder.snapshot()?;
+            let index_query = query::index_query(&query, has_payload(&searcher));
+            aggregate::aggregate(&searcher, index_query.as_ref(), what)
+                .map(Some)
+                .map_err(|error| index_error(folder.operation("count in"), &error))
+        })
+        .await
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {

@@ -13,12 +13,12 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, SegmentReader, Term};
 
+use crate::document::Value;
+use crate::document::fields::FieldId;
 use crate::packet::{Fingerprint, PacketId, Timestamp};
 use crate::query::{Query, TimeRange};
-use crate::store::document::Value;
 use crate::store::embedded::document::{exact_time, id_halves, is_indexed, mapped};
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT, Search, answering};
-use crate::store::fields::FieldId;
 use crate::store::pushdown::{Condition, superset};
 
 /// What the index is asked for `query`, with terms of the payload or without.
@@ -157,7 +157,7 @@ mod tests {
     fn explains_the_whole_question() {
         let time = Timestamp::from_parts(1_700_000_000, 0);
         let query = Query {
-            filter: Filter::Is(Predicate::Port(53)),
+            filter: Filter::Is(Predicate::port(53)),
             time: TimeRange { earliest: Some(time), latest: None },
             ..Query::all()
         };
@@ -172,11 +172,11 @@ mod tests {
     #[test]
     fn ports_and_addresses_are_terms_and_networks_are_ranges() {
         let question = |filter: Filter| format!("{:?}", of_condition(&superset(&filter, false)));
-        let host = |text: &str| Filter::Is(Predicate::Host(text.parse().unwrap()));
+        let host = |text: &str| Filter::Is(Predicate::host(text.parse().unwrap()));
         assert!(question(host("192.0.2.1/32")).starts_with("TermQuery"));
         assert!(question(host("192.0.2.0/24")).starts_with("RangeQuery"));
         assert_eq!(question(Filter::All), "AllQuery");
         assert_eq!(question(Filter::Or(Vec::new())), "EmptyQuery");
-        assert!(!question(Filter::Is(Predicate::Port(53))).contains("AllQuery"));
+        assert!(!question(Filter::Is(Predicate::port(53))).contains("AllQuery"));
     }
 }

@@ -1,4 +1,4 @@
-//! How the stored fields stand in the index: made from [`FIELDS`](crate::store::fields::FIELDS).
+//! How the stored fields stand in the index: made from [`FIELDS`](crate::document::fields::FIELDS).
 //!
 //! The packet itself stands in one stored field; all other fields are only there to find it.
 
@@ -9,7 +9,7 @@ use tantivy::schema::{
     TextFieldIndexing, TextOptions,
 };
 
-use crate::store::fields::{FieldId, Kind};
+use crate::document::fields::{FieldId, Kind};
 
 /// Name of the stored field; it tells an index of this archive from anybody else's.
 pub(super) const RECORD: &str = "_record";
@@ -163,7 +163,7 @@ fn add(builder: &mut SchemaBuilder, id: FieldId, search: Search) -> Field {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fields::FIELDS;
+    use crate::document::fields::FIELDS;
 
     #[test]
     fn every_field_that_can_be_searched_is_in_the_index() {

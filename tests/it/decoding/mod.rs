@@ -10,6 +10,7 @@ pub mod frames;
 mod mutated;
 mod ours;
 mod payloads;
+mod places;
 mod report;
 mod tshark;
 

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
+use crate::document::fields::FieldId;
+use crate::document::{Document, Value};
 use crate::packet::{
     Application, Certificate, Dhcp, Dns, Exchange, Http, Layers, Message, Quic, Timestamp, Tls,
 };
-use crate::store::document::{Document, Value};
-use crate::store::fields::FieldId;
 
 /// The latest time that text and stores can hold; certificates without an end say more
 /// (RFC 5280, section 4.1.2.5). 9999-12-30T22:00:00Z.
@@ -14,7 +14,8 @@ const LATEST: Timestamp = Timestamp::from_parts(253_402_207_200, 0);
 
 /// Every address in the packet, each once: those of its headers, and those that the application
 /// names.
-pub(in crate::store) fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
+#[must_use]
+pub fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
     let mut addresses = layers.addresses();
     if let Some(application) = &layers.details {
         addresses.extend(self::addresses(application));
