@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use crate::document::Value;
+use crate::document::fields::FieldId;
 use crate::packet::{LinkType, PacketRecord, Timestamp};
-use crate::query::{Filter, Predicate, Protocol, Query, Scope, TimeRange};
+use crate::query::{FieldCondition, FieldTest, Filter, Predicate, Query, TimeRange};
 use crate::store::PacketStore;
 use crate::store::aggregate::{Breakdown, Timeline};
 use crate::store::memory::MemoryStore;
@@ -63,7 +65,10 @@ pub(super) async fn counts_are_those_of_the_packets(fixture: &dyn Fixture) {
     let is = |predicate| Filter::Is(predicate);
     let filters = [
         Filter::All,
-        is(Predicate::Protocol(Scope::Any, Protocol::Application("http"))),
+        is(Predicate::Field(FieldTest {
+            field: FieldId::NetworkProtocol,
+            condition: FieldCondition::Equals(Value::Text("http".into())),
+        })),
         Filter::Not(Box::new(Filter::All)),
         Filter::Or(Vec::new()),
     ];
