@@ -11,10 +11,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use pcap_archiver::capture::{CaptureReader, CaptureWriter, Format};
 use pcap_archiver::decode::decode;
+use pcap_archiver::document::Document;
 use pcap_archiver::packet::{
     CapturedPacket, Fingerprint, LinkType, Origin, PacketRecord, Source, StoredPacket, Timestamp,
 };
-use pcap_archiver::store::document::Document;
 use pcap_archiver::testing::{tcp_frame, udp_frame};
 
 /// About what the archiver sends in one request.

@@ -10,8 +10,8 @@ use pcap_archiver::decode::{Fragments, MOST_LAYERS, decode};
 use pcap_archiver::packet::{
     CapturedPacket, Fingerprint, LinkType, Origin, PacketRecord, Source, StoredPacket, Timestamp,
 };
-use pcap_archiver::store::document::{Document, Value};
-use pcap_archiver::store::fields::FieldId;
+use pcap_archiver::document::{Document, Value};
+use pcap_archiver::document::fields::FieldId;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((link_type, data)) = bytes.split_first_chunk::<2>() else { return };

@@ -76,7 +76,7 @@ enum Command {
     /// Store the packets of files, folders or a stream
     Ingest(ingest::IngestArgs),
     /// Stay with a folder: store what is captured there, as it is captured, and serve the page
-    Up(up::UpArgs),
+    Up(Box<up::UpArgs>),
     /// Give packets back as a capture file
     Fetch(fetch::FetchArgs),
     /// Serve the web page and the HTTP API

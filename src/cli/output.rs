@@ -51,10 +51,14 @@ pub(super) fn failure(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     note(&format!("error: {error:#}"));
+    let not_understood = error.chain().find_map(|cause| cause.downcast_ref::<ParseError>());
+    if let Some(error) = not_understood {
+        note(&error.caret());
+    }
     if let Some(hint) = hint(error) {
         note(&format!("hint: {hint}"));
     }
-    let usage = error.chain().any(|cause| cause.is::<UsageError>() || cause.is::<ParseError>());
+    let usage = not_understood.is_some() || error.chain().any(<dyn Error>::is::<UsageError>);
     ExitCode::from(if usage { USAGE } else { 1 })
 }
 
@@ -68,7 +72,10 @@ fn is_misfit(cause: &(dyn Error + 'static)) -> bool {
     inner.is_some_and(<dyn Error + Send + Sync>::is::<NeedsPcapng>)
 }
 
-fn hint(error: &anyhow::Error) -> Option<&'static str> {
+fn hint(error: &anyhow::Error) -> Option<&str> {
+    if let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<ParseError>()) {
+        return error.hint.as_deref();
+    }
     if error.chain().any(is_misfit) {
         return Some("give --format pcapng, which holds every packet");
     }

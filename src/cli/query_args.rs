@@ -56,6 +56,7 @@ impl QueryArgs {
             any: words(&self.or),
             strings: self.string.iter().map(|text| unquoted(text).to_owned()).collect(),
             file: self.file.clone(),
+            ..Words::default()
         };
         Ok(Query {
             filter: words.filter()?,

@@ -34,16 +34,16 @@ impl UpArgs {
         // When one of them ends, so does the other.
         let both = stop.child_token();
         let serve = async {
-            let served = server.run(quiet, both.clone()).await;
+            let ended = server.run(quiet, both.clone()).await;
             both.cancel();
-            served
+            ended
         };
         let ingest = async {
             let ended = self.service.run(self.paths, true, store, quiet, both.clone()).await;
             both.cancel();
             ended
         };
-        let (served, ended) = tokio::join!(serve, ingest);
-        served.and(ended)
+        let (page, folder) = tokio::join!(serve, ingest);
+        page.and(folder)
     }
 }

@@ -59,6 +59,7 @@ pub(super) struct WebArgs {
 }
 
 /// What one request may cost.
+#[expect(clippy::struct_field_names, reason = "as the flags are called")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Budgets of a request")]
 struct BudgetArgs {

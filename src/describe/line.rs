@@ -18,21 +18,16 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = self.0;
         write!(f, "{} ", record.stored.packet.timestamp)?;
-        match record.layers.innermost() {
-            Some(network) => {
-                ends(f, network)?;
-                f.write_str(" ")?;
-                carried(f, network)?;
+        if let Some(network) = record.layers.innermost() {
+            ends(f, network)?;
+            f.write_str(" ")?;
+            carried(f, network)?;
+        } else {
+            let layers = &record.layers;
+            if let (Some(source), Some(destination)) = (layers.source_mac, layers.destination_mac) {
+                write!(f, "{source} > {destination} ")?;
             }
-            None => {
-                let layers = &record.layers;
-                if let (Some(source), Some(destination)) =
-                    (layers.source_mac, layers.destination_mac)
-                {
-                    write!(f, "{source} > {destination} ")?;
-                }
-                link(f, record)?;
-            }
+            link(f, record)?;
         }
         if let Some(application) = record.layers.application {
             write!(f, " {application}")?;

@@ -1,17 +1,16 @@
 //! What a query means: the one place that decides whether a packet is asked for.
 
-use std::net::IpAddr;
+use std::cmp::Ordering;
 
-use ipnet::IpNet;
-use memchr::memmem;
-
-use crate::packet::{Layers, NetworkKind, NetworkLayer, PacketRecord};
-use crate::query::{Filter, Predicate, Protocol, Query};
+use crate::document::{Document, Value};
+use crate::packet::{NetworkKind, NetworkLayer, PacketRecord};
+use crate::query::{
+    AddressProtocol, Carrier, FieldCondition, FieldTest, Filter, Host, HostDirection, Mac, Ports,
+    Predicate, Protocol, Query, Transport,
+};
 
 /// IANA number of the IPv6 fragment header (RFC 8200, section 4.5).
 const IPV6_FRAGMENT: u8 = 44;
-/// The protocols whose ports tcpdump's `port` looks at: TCP, UDP and SCTP.
-const WITH_PORTS: [u8; 3] = [6, 17, 132];
 
 /// Whether `record` is what `query` asks for. This is the reference for every store.
 #[must_use]
@@ -30,57 +29,105 @@ fn filter_matches(filter: &Filter, record: &PacketRecord) -> bool {
 }
 
 fn predicate_matches(predicate: &Predicate, record: &PacketRecord) -> bool {
-    let layers = &record.layers;
+    let networks = &record.layers.networks;
     match predicate {
-        Predicate::Host(network) => layers.networks.iter().any(|layer| has_host(layer, network)),
-        Predicate::Mac(mac) => {
-            layers.source_mac == Some(*mac) || layers.destination_mac == Some(*mac)
+        Predicate::Host(host) => networks.iter().any(|layer| has_host(layer, host)),
+        Predicate::Mac(mac) => has_mac(record, *mac),
+        Predicate::Port(ports) => networks.iter().any(|layer| has_port(layer, ports)),
+        Predicate::Protocol(_, protocol) => is_protocol(record, *protocol),
+        Predicate::Carries(_, carrier, number) => {
+            u8::try_from(*number).is_ok_and(|number| carries(record, *carrier, number))
         }
-        Predicate::Port(port) => layers.networks.iter().any(|layer| has_port(layer, *port)),
-        Predicate::Protocol(protocol) => is_protocol(layers, *protocol),
-        Predicate::Text(text) => memmem::find(&record.stored.packet.data, text).is_some(),
+        Predicate::Field(test) => has_field(record, test),
+        Predicate::Payload(payload) => payload.is_in(&record.stored.packet.data),
         Predicate::File(name) => {
             let source = &record.stored.origin.source;
             source.file_name == *name || source.file_path == *name
         }
         Predicate::Capture(capture) => record.stored.origin.capture == *capture,
         Predicate::Id(id) => record.stored.id == *id,
+        _ => false,
     }
 }
 
-fn has_host(layer: &NetworkLayer, network: &IpNet) -> bool {
-    let contains = |address: IpAddr| network.contains(&address);
-    contains(layer.source) || contains(layer.destination)
+fn has_host(layer: &NetworkLayer, host: &Host) -> bool {
+    let of_protocol = host.protocol.is_none_or(|protocol| {
+        layer.kind
+            == match protocol {
+                AddressProtocol::Ip => NetworkKind::Ipv4,
+                AddressProtocol::Ip6 => NetworkKind::Ipv6,
+                AddressProtocol::Arp => NetworkKind::Arp,
+                AddressProtocol::Rarp => NetworkKind::Rarp,
+            }
+    });
+    let ends = || {
+        host.direction.holds(
+            || host.addresses.contain(layer.source),
+            || host.addresses.contain(layer.destination),
+        )
+    };
+    of_protocol && ends()
+}
+
+fn has_mac(record: &PacketRecord, mac: Mac) -> bool {
+    let layers = &record.layers;
+    match mac.direction {
+        HostDirection::Ends(direction) => direction.holds(
+            || layers.source_mac == Some(mac.address),
+            || layers.destination_mac == Some(mac.address),
+        ),
+        _ => false,
+    }
 }
 
 /// As libpcap: ports of the protocol that the fixed header names, so not behind IPv6 extension
 /// headers, and not in later fragments.
-fn has_port(layer: &NetworkLayer, port: u16) -> bool {
+fn has_port(layer: &NetworkLayer, ports: &Ports) -> bool {
+    let of_transport = match ports.transport {
+        Some(transport) => layer.next_header == transport.number(),
+        None => Transport::ALL.iter().any(|known| layer.next_header == known.number()),
+    };
     layer.kind.is_ip()
-        && WITH_PORTS.contains(&layer.next_header)
-        && layer
-            .transport
-            .and_then(|transport| transport.ports())
-            .is_some_and(|(source, destination)| source == port || destination == port)
+        && of_transport
+        && layer.transport.and_then(|transport| transport.ports()).is_some_and(|found| {
+            ports
+                .direction
+                .holds(|| ports.range.contains(&found.0), || ports.range.contains(&found.1))
+        })
 }
 
-fn is_protocol(layers: &Layers, protocol: Protocol) -> bool {
+fn is_protocol(record: &PacketRecord, protocol: Protocol) -> bool {
     // By name and not by address: an IPv4 header that is cut short is still tcpdump's `ip`.
-    let any = |kind: NetworkKind| layers.names.contains(&kind.name());
-    let carries = |kind: NetworkKind, number: u8| {
-        layers.networks.iter().any(|layer| layer.kind == kind && names(layer, number))
-    };
+    let any = |kind: NetworkKind| record.layers.names.contains(&kind.name());
     match protocol {
-        Protocol::Ipv4 => any(NetworkKind::Ipv4),
-        Protocol::Ipv6 => any(NetworkKind::Ipv6),
+        Protocol::Ip => any(NetworkKind::Ipv4),
+        Protocol::Ip6 => any(NetworkKind::Ipv6),
         Protocol::Arp => any(NetworkKind::Arp),
         Protocol::Rarp => any(NetworkKind::Rarp),
-        Protocol::Ip(number) => {
-            carries(NetworkKind::Ipv4, number) || carries(NetworkKind::Ipv6, number)
-        }
-        Protocol::Ipv4Only(number) => carries(NetworkKind::Ipv4, number),
-        Protocol::Ipv6Only(number) => carries(NetworkKind::Ipv6, number),
-        Protocol::Application(name) => layers.application == Some(name),
+        _ => protocol.ip_number().is_some_and(|number| {
+            let carrier = match protocol {
+                Protocol::Icmp
+                | Protocol::Igmp
+                | Protocol::Igrp
+                | Protocol::Vrrp
+                | Protocol::Carp => Carrier::Ip,
+                Protocol::Icmp6 => Carrier::Ip6,
+                _ => Carrier::AnyIp,
+            };
+            carries(record, carrier, number)
+        }),
+    }
+}
+
+fn carries(record: &PacketRecord, carrier: Carrier, number: u8) -> bool {
+    let by = |kind: NetworkKind| {
+        record.layers.networks.iter().any(|layer| layer.kind == kind && names(layer, number))
+    };
+    match carrier {
+        Carrier::Ip => by(NetworkKind::Ipv4),
+        Carrier::Ip6 => by(NetworkKind::Ipv6),
+        Carrier::AnyIp => by(NetworkKind::Ipv4) || by(NetworkKind::Ipv6),
+        _ => false,
     }
 }
 
@@ -92,4 +139,31 @@ fn names(layer: &NetworkLayer, number: u8) -> bool {
             && layer.fragment.is_some_and(|fragment| fragment.next_header == number)
     };
     layer.next_header == number || behind_fragment_header()
+}
+
+fn has_field(record: &PacketRecord, test: &FieldTest) -> bool {
+    let document = Document::of(record);
+    let mut values = document.values().iter().filter(|(field, _)| *field == test.field);
+    values.any(|(_, value)| test.condition.holds(value))
+}
+
+impl FieldCondition {
+    /// Whether a value satisfies it.
+    #[must_use]
+    pub fn holds(&self, value: &Value<'_>) -> bool {
+        match (self, value) {
+            (Self::Exists, _) => true,
+            (Self::Equals(wanted), _) => value == wanted,
+            (Self::Like(wildcard), Value::Text(text)) => wildcard.matches(text),
+            (Self::InNetwork(network), Value::Ip(address)) => network.contains(address),
+            (Self::Compared(comparison, other), _) => {
+                value.order(other).is_some_and(|order| comparison.holds(&order, &Ordering::Equal))
+            }
+            (Self::Between(first, last), _) => {
+                value.order(first).is_some_and(Ordering::is_ge)
+                    && value.order(last).is_some_and(Ordering::is_le)
+            }
+            _ => false,
+        }
+    }
 }

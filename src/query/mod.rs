@@ -1,13 +1,32 @@
-//! What is asked for: a filter, a time range, an order.
+//! What is asked for: text → [`Filter`] ([`parse`]), a filter as text, and what it means
+//! ([`matches`]).
 
+mod arithmetic;
+mod display;
+mod error;
+mod field;
+mod filter;
 mod matches;
 mod parse;
+mod payload;
+mod predicate;
+mod protocol;
+mod words;
 
-use ipnet::IpNet;
-
-use crate::packet::{Fingerprint, MacAddress, PacketId, Timestamp};
+use crate::packet::Timestamp;
+pub use arithmetic::{Accessor, Arithmetic, Comparison, Operator, Relation};
+pub use error::ParseError;
+pub use field::{FieldCondition, FieldTest, Wildcard};
+pub use filter::Filter;
 pub use matches::matches;
-pub use parse::{ParseError, Words};
+pub use parse::parse;
+pub use payload::{Pattern, Payload};
+pub use predicate::{
+    AddressProtocol, Addresses, Carrier, Cast, Direction, Host, HostDirection, Llc, Mac, Ports,
+    Predicate, Scope, Transport, Way, Wlan,
+};
+pub use protocol::Protocol;
+pub use words::Words;
 
 /// A question to the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,61 +73,4 @@ impl TimeRange {
         self.earliest.is_none_or(|earliest| time >= earliest)
             && self.latest.is_none_or(|latest| time <= latest)
     }
-}
-
-/// A tree of conditions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Filter {
-    /// Every packet.
-    All,
-    /// All of these; with none of them, every packet.
-    And(Vec<Filter>),
-    /// At least one of these; with none of them, no packet.
-    Or(Vec<Filter>),
-    /// The opposite.
-    Not(Box<Filter>),
-    /// One condition.
-    Is(Predicate),
-}
-
-/// One condition on a packet. Directions do not matter: source or destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Predicate {
-    /// An address of this network, in any IP layer or in ARP: tcpdump's `host` and `net`.
-    Host(IpNet),
-    /// An Ethernet address: tcpdump's `ether host`.
-    Mac(MacAddress),
-    /// A TCP, UDP or SCTP port: tcpdump's `port`.
-    Port(u16),
-    /// A protocol.
-    Protocol(Protocol),
-    /// These bytes anywhere in the captured bytes.
-    Text(Vec<u8>),
-    /// The name of the capture file, or its path.
-    File(String),
-    /// A capture.
-    Capture(Fingerprint),
-    /// The packet with this identity.
-    Id(PacketId),
-}
-
-/// Protocols that have a word of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// tcpdump's `ip`.
-    Ipv4,
-    /// tcpdump's `ip6`.
-    Ipv6,
-    /// tcpdump's `arp`.
-    Arp,
-    /// tcpdump's `rarp`.
-    Rarp,
-    /// Carried by IPv4 or IPv6 under this IANA number: tcpdump's `tcp`, `udp`, `sctp` …
-    Ip(u8),
-    /// Carried by IPv4 only: tcpdump's `icmp`.
-    Ipv4Only(u8),
-    /// Carried by IPv6 only: tcpdump's `icmp6`.
-    Ipv6Only(u8),
-    /// Recognised by its content (ECS `network.protocol`).
-    Application(&'static str),
 }

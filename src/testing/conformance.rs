@@ -7,9 +7,9 @@ use futures::TryStreamExt as _;
 use crate::packet::{
     CapturedPacket, Extras, Interface, LinkType, PacketId, PacketRecord, StoredPacket, Timestamp,
 };
-use crate::query::{self, Filter, Order, Predicate, Protocol, Query, TimeRange};
+use crate::query::{self, Filter, Order, Predicate, Protocol, Query, Scope, TimeRange, Words};
 use crate::store::memory::MemoryStore;
-use crate::store::{PacketStore, PruneScope, SetupOptions};
+use crate::store::{Estimate, PacketStore, PruneScope, SetupOptions};
 use crate::testing::{CaptureBuilder, Fixture, counts, retention, tcp_frame, udp_frame};
 
 const SECOND: i128 = 1_000_000_000;
@@ -267,12 +267,16 @@ async fn queries_return_a_superset(fixture: &dyn Fixture) {
             .filter(|record| query::matches(&query, record))
             .map(|record| record.stored.id)
             .collect();
-        let found: BTreeSet<PacketId> =
-            fetch(&store, &query).await.into_iter().map(|stored| stored.id).collect();
-        let explained = store.explain(&query).await.expect("explain");
+        let found_packets = fetch(&store, &query).await;
+        let found: BTreeSet<PacketId> = found_packets.iter().map(|stored| stored.id).collect();
+        let explained = store.explain(&query).await.expect("explain").request;
         assert!(found.is_superset(&expected), "{:?}: {explained}", query.filter);
         let count = store.count(&query).await.expect("count");
         assert_eq!(count, found.len() as u64, "{:?}: {explained}", query.filter);
+        let estimate = store.estimate(&query).await.expect("estimate");
+        let lengths = found_packets.iter().map(|stored| u64::from(stored.packet.captured_length()));
+        let expected = Estimate { packets: count, bytes: lengths.sum() };
+        assert_eq!(estimate, expected, "{:?}: {explained}", query.filter);
     }
 }
 
@@ -295,7 +299,7 @@ async fn packets_are_found_by_id(fixture: &dyn Fixture) {
     let mut expected: Vec<StoredPacket> =
         known.iter().map(|record| record.stored.clone()).collect();
     expected.sort_by_key(|stored| (stored.origin.capture, stored.origin.frame));
-    let explained = store.explain(&query).await.expect("explain");
+    let explained = store.explain(&query).await.expect("explain").request;
     assert_eq!(fetch(&store, &query).await, expected, "{explained}");
     assert_eq!(store.count(&query).await.expect("count"), expected.len() as u64);
 
@@ -308,7 +312,7 @@ async fn packets_are_found_by_id(fixture: &dyn Fixture) {
         (Filter::All, 47),
     ] {
         let query = Query { filter, ..Query::all() };
-        let explained = store.explain(&query).await.expect("explain");
+        let explained = store.explain(&query).await.expect("explain").request;
         assert_eq!(store.count(&query).await.expect("count"), count, "{explained}");
         assert_eq!(fetch(&store, &query).await.len() as u64, count, "{explained}");
     }
@@ -352,10 +356,10 @@ async fn text_is_found_with_an_index_of_it_and_without(fixture: &dyn Fixture) {
             "no such",
             "XYZ[\\]^_`abc",
         ] {
-            let filter = Filter::Is(Predicate::Text(text.as_bytes().to_vec()));
+            let filter = Filter::Is(Predicate::text(text));
             let query = Query { filter, ..Query::all() };
             let found = fetch(&store, &query).await;
-            let explained = store.explain(&query).await.expect("explain");
+            let explained = store.explain(&query).await.expect("explain").request;
             for record in records.iter().filter(|record| query::matches(&query, record)) {
                 assert!(found.contains(&record.stored), "{text:?}: {explained}");
             }
@@ -391,9 +395,13 @@ fn mixed_capture() -> Arc<Vec<PacketRecord>> {
 
 fn filters() -> Vec<Filter> {
     let is = Filter::Is;
-    let host = |text: &str| is(Predicate::Host(text.parse().expect("a network")));
-    let protocol = |protocol: Protocol| is(Predicate::Protocol(protocol));
-    let mac = Predicate::Mac("00:00:5e:00:53:02".parse().expect("an address"));
+    let host = |text: &str| is(Predicate::host(text.parse().expect("a network")));
+    let protocol = |protocol: Protocol| is(Predicate::Protocol(Scope::Any, protocol));
+    let word = |word: &str| {
+        let words = Words { all: vec![word.to_owned()], ..Words::default() };
+        words.filter().expect("a word")
+    };
+    let mac = Predicate::mac("00:00:5e:00:53:02".parse().expect("an address"));
     vec![
         Filter::All,
         Filter::And(Vec::new()),
@@ -403,22 +411,22 @@ fn filters() -> Vec<Filter> {
         host("0.0.0.0/0"),
         host("2001:db8::/32"),
         host("203.0.113.9/32"),
-        is(Predicate::Port(53)),
+        is(Predicate::port(53)),
         is(mac),
-        is(Predicate::Text(b"answer".to_vec())),
+        is(Predicate::text("answer")),
         is(Predicate::File("mixed.pcap".to_owned())),
         is(Predicate::File("captures/mixed.pcap".to_owned())),
         is(Predicate::File("elsewhere".to_owned())),
-        protocol(Protocol::Ipv4),
-        protocol(Protocol::Ipv6),
+        protocol(Protocol::Ip),
+        protocol(Protocol::Ip6),
         protocol(Protocol::Arp),
-        protocol(Protocol::Ip(17)),
-        protocol(Protocol::Application("http")),
+        protocol(Protocol::Udp),
+        word("http"),
         Filter::Not(Box::new(host("192.0.2.1/32"))),
-        Filter::And(vec![host("192.0.2.1/32"), is(Predicate::Port(53))]),
-        Filter::Or(vec![is(Predicate::Port(80)), is(Predicate::Text(b"dhcp".to_vec()))]),
+        Filter::And(vec![host("192.0.2.1/32"), is(Predicate::port(53))]),
+        Filter::Or(vec![is(Predicate::port(80)), is(Predicate::text("dhcp"))]),
         Filter::And(vec![
-            Filter::Not(Box::new(protocol(Protocol::Ip(6)))),
+            Filter::Not(Box::new(protocol(Protocol::Tcp))),
             Filter::Or(vec![host("2001:db8::2/128"), host("192.0.2.53/32")]),
         ]),
     ]

@@ -50,6 +50,7 @@ impl Budget {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde asks for it so")]
 fn seconds<S: serde::Serializer>(
     time: &Option<Duration>,
     serializer: S,
@@ -107,23 +108,23 @@ impl Packets {
     /// The next one; `None` at the end, or when the budget is used up.
     pub(super) async fn next(&mut self) -> StoreResult<Option<PacketRecord>> {
         while self.stopped.is_none() {
-            let deadline = self.budget.time.map(|time| self.began + time);
+            let deadline = self.budget.time.and_then(|time| self.began.checked_add(time));
             let next = self.looked_at.try_next();
             let next = match deadline {
                 None => next.await,
-                Some(deadline) if deadline <= Instant::now() => return self.stop(Limit::Time),
+                Some(deadline) if deadline <= Instant::now() => return Ok(self.stop(Limit::Time)),
                 Some(deadline) => match timeout_at(deadline, next).await {
                     Ok(next) => next,
-                    Err(_) => return self.stop(Limit::Time),
+                    Err(_) => return Ok(self.stop(Limit::Time)),
                 },
             };
             let Some((record, is_wanted)) = next? else { return Ok(None) };
             self.bytes += u64::from(record.stored.packet.captured_length());
             if self.budget.packets.is_some_and(|most| self.examined >= most) {
-                return self.stop(Limit::Packets);
+                return Ok(self.stop(Limit::Packets));
             }
             if self.budget.bytes.is_some_and(|most| self.bytes > most) {
-                return self.stop(Limit::Bytes);
+                return Ok(self.stop(Limit::Bytes));
             }
             self.examined += 1;
             self.last = Some(Place::of(&record));
@@ -139,7 +140,7 @@ impl Packets {
         self.stopped.clone()
     }
 
-    fn stop(&mut self, reason: Limit) -> StoreResult<Option<PacketRecord>> {
+    fn stop(&mut self, reason: Limit) -> Option<PacketRecord> {
         let Budget { packets, bytes, time } = self.budget;
         let limit = match reason {
             Limit::Packets => format!("{} packets", packets.unwrap_or_default()),
@@ -149,6 +150,6 @@ impl Packets {
         let examined = self.examined;
         let message = format!("stopped after {limit}: {examined} packets were looked at, not all");
         self.stopped = Some(Stopped { reason, examined, message, last: self.last });
-        Ok(None)
+        None
     }
 }

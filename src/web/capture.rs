@@ -235,11 +235,16 @@ impl Drop for Record {
         let taken = audit::Taken {
             packets: self.packets,
             bytes: self.bytes,
-            sha256: hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hexadecimal(hash.as_ref()),
             outcome: std::mem::take(&mut self.outcome),
         };
         self.app.audit.download(&self.download, &taken);
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 /// What the writer wrote, for the body to take.

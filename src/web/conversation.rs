@@ -10,8 +10,10 @@ use serde::Serialize;
 
 use crate::decode;
 use crate::describe::is_harmful;
-use crate::packet::{CommunityId, PacketRecord};
-use crate::query::{Filter, Order, Query};
+use crate::document::Value;
+use crate::document::fields::FieldId;
+use crate::packet::PacketRecord;
+use crate::query::{FieldCondition, FieldTest, Order, Predicate, Query};
 use crate::web::App;
 use crate::web::access::Caller;
 use crate::web::budget::Stopped;
@@ -54,7 +56,15 @@ pub(super) async fn conversation(
     caller: Caller,
     parameters: Parameters,
 ) -> Result<Json<Conversation>, ApiError> {
-    let query = Query { filter: Filter::All, time: parameters.time()?, order: Order::Time };
+    let is_of_conversation = FieldTest {
+        field: FieldId::NetworkCommunityId,
+        condition: FieldCondition::Equals(Value::Text(community_id.clone().into())),
+    };
+    let query = Query {
+        filter: Predicate::Field(is_of_conversation).into(),
+        time: parameters.time()?,
+        order: Order::Time,
+    };
     let mut packets =
         Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
     let mut ends: Option<Ends> = None;
@@ -62,9 +72,6 @@ pub(super) async fn conversation(
     while segments.len() < SEGMENTS
         && let Some(record) = packets.next().await?
     {
-        if CommunityId::of(&record.layers).is_none_or(|id| id.to_string() != community_id) {
-            continue;
-        }
         let Some(of_packet) = Ends::of(&record) else { continue };
         let ends = ends.get_or_insert_with(|| of_packet.clone());
         segments.push(segment(&record, u8::from(of_packet.source != ends.source)));

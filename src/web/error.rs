@@ -34,10 +34,11 @@ pub(super) struct Refusal {
 
 /// Bytes of the UTF-8 text of `q`.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Place {
-    pub(super) offset: usize,
-    pub(super) length: usize,
-    pub(super) expected: String,
+struct Place {
+    offset: usize,
+    length: usize,
+    /// What is wrong there, or what was expected.
+    expected: String,
 }
 
 impl ApiError {
@@ -90,8 +91,11 @@ impl From<StoreError> for ApiError {
 
 impl From<ParseError> for ApiError {
     fn from(error: ParseError) -> Self {
-        let mut api_error = Self::parameter("q", &error);
-        api_error.body.error = format!("query: {error}");
+        let mut api_error = Self::new(StatusCode::BAD_REQUEST, format!("filter: {error}"));
+        api_error.body.hint = error.hint;
+        api_error.body.parameter = Some("q".to_owned());
+        api_error.body.query =
+            Some(Place { offset: error.offset, length: error.length, expected: error.message });
         api_error
     }
 }

@@ -82,12 +82,11 @@ async fn extent(store: &dyn PacketStore, query: &Query) -> Result<Option<(i64, i
     let (mut earliest, mut latest) = (query.time.earliest, query.time.latest);
     if earliest.is_none() || latest.is_none() {
         let counted = store.aggregate(query, Breakdown::default()).await?;
-        let (first, last) = match counted {
-            Some(counts) => (counts.earliest, counts.latest),
-            None => {
-                let status = store.status().await?;
-                (status.earliest, status.latest)
-            }
+        let (first, last) = if let Some(counts) = counted {
+            (counts.earliest, counts.latest)
+        } else {
+            let status = store.status().await?;
+            (status.earliest, status.latest)
         };
         earliest = earliest.or(first);
         latest = latest.or(last);

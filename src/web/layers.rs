@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::decode::{self, Part};
+use crate::document::Document;
 use crate::packet::{Layers, NetworkLayer, PacketRecord, TcpFlags, Transport};
-use crate::store::document::Document;
 
 /// A layer and the bytes that it stands in.
 #[derive(Debug, Serialize, JsonSchema)]

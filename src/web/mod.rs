@@ -59,9 +59,9 @@ const LONGEST_BODY: usize = 16 << 10;
 
 /// The page and the API.
 pub fn router(app: Arc<App>) -> Router {
-    let routes = routes::table();
-    let router = routes.into_iter().fold(Router::new(), |router, route| route.add_to(router));
-    router
+    routes::table()
+        .into_iter()
+        .fold(Router::new(), |api, route| route.add_to(api))
         .fallback(assets::file)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn_with_state(app.clone(), hosts::check))

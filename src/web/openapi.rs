@@ -5,10 +5,11 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::web::access::Caller;
 use crate::web::error::Refusal;
 use crate::web::routes::{self, Answer, Kind, Parameter, Route};
 
-pub(super) async fn description() -> Json<Value> {
+pub(super) async fn description(_: Caller) -> Json<Value> {
     Json(document())
 }
 
@@ -59,7 +60,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator, refusal: &schemars::S
         "operationId": format!("{} {}", route.method, route.path),
         "parameters": parameters,
         "responses": {
-            (if matches!(route.answer, Answer::Nothing) && route.method == "post" { "204" } else { "200" }): success,
+            (if route.method == "post" { "204" } else { "200" }): success,
             "default": {
                 "description": "Why not",
                 "content": { "application/json": { "schema": refusal } },

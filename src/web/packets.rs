@@ -12,11 +12,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::describe::Info;
+use crate::document::Document;
+use crate::document::fields::FieldId;
 use crate::packet::{CommunityId, PacketId, PacketRecord};
 use crate::query::{Filter, Order, Predicate, Query};
 use crate::store::aggregate::protocol;
-use crate::store::document::Document;
-use crate::store::fields::FieldId;
 use crate::web::App;
 use crate::web::access::Caller;
 use crate::web::budget::{Packets, Stopped};

@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
+use crate::document::sequence;
 use crate::packet::{Fingerprint, PacketId, PacketRecord};
 use crate::query::Order;
-use crate::store::document::sequence;
 
 /// What packets are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

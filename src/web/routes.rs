@@ -111,85 +111,99 @@ pub(super) fn parameters_of(path: &str) -> &'static [Parameter] {
 
 /// All of them.
 pub(super) fn table() -> Vec<Route> {
-    let route = |path, summary, answer, handler| Route {
-        path,
-        method: "get",
-        summary,
-        body: None,
-        answer,
-        handler,
-    };
-    let json = Answer::Json;
-    let session = json(SchemaGenerator::subschema_for::<SessionState>);
-    let log_in = Route {
+    let mut table = Vec::from(of_access());
+    table.extend(of_archive());
+    table.extend(of_packets());
+    table.extend(of_server());
+    table
+}
+
+fn route(
+    path: &'static str,
+    summary: &'static str,
+    answer: Answer,
+    handler: MethodRouter<Arc<App>>,
+) -> Route {
+    Route { path, method: "get", summary, body: None, answer, handler }
+}
+
+fn of_access() -> [Route; 3] {
+    let session = Answer::Json(SchemaGenerator::subschema_for::<SessionState>);
+    let post_without_answer = |path, summary, handler| Route {
         method: "post",
-        body: Some(SchemaGenerator::subschema_for::<Login>),
-        ..route(
-            "/api/v1/login",
-            "Begins a session; the answer sets its cookie",
-            Answer::Nothing,
-            post(access::log_in),
-        )
+        ..route(path, summary, Answer::Nothing, handler)
     };
-    let log_out = Route {
-        method: "post",
-        ..route(
+    [
+        route("/api/v1/session", "Who is logged in, and how", session, get(access::session)),
+        Route {
+            body: Some(SchemaGenerator::subschema_for::<Login>),
+            ..post_without_answer(
+                "/api/v1/login",
+                "Begins a session; the answer sets its cookie",
+                post(access::log_in),
+            )
+        },
+        post_without_answer(
             "/api/v1/logout",
             "Ends the session; needs the header X-CSRF-Token",
-            Answer::Nothing,
             post(access::log_out),
-        )
-    };
-    vec![
-        route("/api/v1/session", "Who is logged in, and how", session, get(access::session)),
-        log_in,
-        log_out,
+        ),
+    ]
+}
+
+fn of_archive() -> [Route; 3] {
+    [
         route(
             "/api/v1/status",
             "What the archive holds, and what one request may cost",
-            json(SchemaGenerator::subschema_for::<status::Status>),
+            Answer::Json(SchemaGenerator::subschema_for::<status::Status>),
             get(status::status),
         ),
         route(
             "/api/v1/fields",
             "Fields and words of the filter language",
-            json(SchemaGenerator::subschema_for::<vocabulary::Vocabulary>),
+            Answer::Json(SchemaGenerator::subschema_for::<vocabulary::Vocabulary>),
             get(vocabulary::fields),
         ),
         route(
             "/api/v1/check",
             "Whether a filter is understood",
-            json(SchemaGenerator::subschema_for::<vocabulary::Checked>),
+            Answer::Json(SchemaGenerator::subschema_for::<vocabulary::Checked>),
             get(vocabulary::check),
         ),
+    ]
+}
+
+fn of_packets() -> [Route; 7] {
+    [
         route(
             "/api/v1/packets",
             "A page of the packets that are selected",
-            json(SchemaGenerator::subschema_for::<packets::Page>),
+            Answer::Json(SchemaGenerator::subschema_for::<packets::Page>),
             get(packets::list),
         ),
         route(
             "/api/v1/packets/{id}",
             "One packet with its layers, fields and bytes",
-            json(SchemaGenerator::subschema_for::<packets::View>),
+            Answer::Json(SchemaGenerator::subschema_for::<packets::View>),
             get(packets::one),
         ),
         route(
             "/api/v1/histogram",
             "Packets over time, by protocol",
-            json(SchemaGenerator::subschema_for::<histogram::Histogram>),
+            Answer::Json(SchemaGenerator::subschema_for::<histogram::Histogram>),
             get(histogram::histogram),
         ),
         route(
             "/api/v1/summary",
             "Packets, bytes, time covered, and the most frequent hosts, ports and protocols",
-            json(SchemaGenerator::subschema_for::<summary::Summary>),
+            Answer::Json(SchemaGenerator::subschema_for::<summary::Summary>),
             get(summary::summary),
         ),
         route(
             "/api/v1/conversation/{community_id}",
             "What both ends of a conversation said, packet by packet",
-            json(SchemaGenerator::subschema_for::<conversation::Conversation>),
+            Answer::Json(SchemaGenerator::subschema_for::<conversation::Conversation>),
             get(conversation::conversation),
         ),
         route(
@@ -204,6 +218,11 @@ pub(super) fn table() -> Vec<Route> {
             Answer::File("application/x-pcapng"),
             get(capture::pcapng),
         ),
+    ]
+}
+
+fn of_server() -> [Route; 3] {
+    [
         route(
             "/api/v1/openapi.json",
             "This description",

@@ -4,7 +4,7 @@ use axum::Json;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::fields::FIELDS;
+use crate::document::fields::FIELDS;
 use crate::web::access::Caller;
 use crate::web::error::ApiError;
 use crate::web::parameters::Parameters;

@@ -123,7 +123,7 @@ async fn odd_networks_are_understood() {
     append(&admin, &packets("networks.pcap", 1)).await;
     admin.flush().await.unwrap();
     for network in ["::/0", "0.0.0.0/0", "::ffff:192.0.2.0/120", "::/90", "fe80::/10"] {
-        let filter = Filter::Is(Predicate::Host(network.parse().unwrap()));
+        let filter = Filter::Is(Predicate::host(network.parse().unwrap()));
         let query = Query { filter, ..Query::all() };
         assert!(fetch(&admin, &query).await.is_ok(), "{network}");
     }

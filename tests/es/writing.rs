@@ -129,10 +129,7 @@ async fn an_index_of_the_text_begins_with_the_next_partition() {
     append(&publish, &other_month.records()).await;
     publish.flush().await.unwrap();
 
-    let text = |text: &str| Query {
-        filter: Filter::Is(Predicate::Text(text.as_bytes().to_vec())),
-        ..Query::all()
-    };
+    let text = |text: &str| Query { filter: Filter::Is(Predicate::text(text)), ..Query::all() };
     let found = fetch(&read, &text("after.pcap 2")).await.unwrap();
     assert_eq!(found.len(), 1 + 6, "one by its terms, and all of which nothing is known");
     assert_eq!(fetch(&read, &text("no such text")).await.unwrap().len(), 6);

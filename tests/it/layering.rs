@@ -9,21 +9,26 @@ const USES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "capture", "describe", "fetch", "folders", "ingest", "logging", "packet", "query",
-            "shutdown", "store", "time", "verify", "web",
+            "capture", "describe", "document", "explain", "fetch", "folders", "ingest", "logging",
+            "packet", "query", "shutdown", "store", "time", "verify", "web",
         ],
     ),
     (
         "web",
-        &["capture", "decode", "describe", "fetch", "folders", "packet", "query", "store", "time"],
+        &[
+            "capture", "decode", "describe", "document", "fetch", "folders", "packet", "query",
+            "store", "time",
+        ],
     ),
-    ("fetch", &["capture", "decode", "packet", "query", "store"]),
+    ("fetch", &["capture", "decode", "document", "packet", "query", "store"]),
+    ("explain", &["query", "store"]),
     ("verify", &["capture", "packet", "query", "store"]),
     ("ingest", &["capture", "decode", "folders", "packet", "query", "store", "verify"]),
-    ("store", &["folders", "packet", "query"]),
+    ("store", &["document", "folders", "packet", "query"]),
     ("describe", &["packet"]),
     ("time", &["packet"]),
-    ("query", &["packet"]),
+    ("query", &["document", "packet"]),
+    ("document", &["packet"]),
     ("decode", &["packet"]),
     ("capture", &["packet"]),
     ("packet", &[]),
@@ -31,7 +36,7 @@ const USES: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("folders", &[]),
     ("lib", &[]),
-    ("testing", &["decode", "packet", "query", "store"]),
+    ("testing", &["decode", "document", "packet", "query", "store"]),
 ];
 
 /// Crates that belong to one place, by the beginning of the path below `src`.
@@ -50,6 +55,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("md5", &["decode/application/tls"]),
     ("ring", &["decode/application", "web"]),
     ("tantivy", &["store/embedded"]),
+    ("tantivy_fst", &["store/embedded/wildcard.rs"]),
     ("postcard", &["store/embedded"]),
     ("fs4", &["store/embedded"]),
     ("elasticsearch", &["store/elasticsearch", "store/mod.rs"]),
@@ -69,6 +75,11 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("globset", &["ingest/discover"]),
     ("notify", &["ingest/discover"]),
     ("libc", &["ingest/lease.rs"]),
+    ("regex_syntax", &["store/pushdown/text.rs"]),
+    ("winnow", &["query"]),
+    ("regex", &["query"]),
+    ("rlimit", &["ingest/read"]),
+    ("rustix", &["ingest/purge/removal.rs"]),
     ("blake3", &["packet"]),
     ("sha1", &["packet"]),
 ];

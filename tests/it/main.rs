@@ -20,6 +20,7 @@ mod serve_downloads;
 mod service;
 mod stack;
 mod tunnels;
+mod unattended;
 mod watch;
 mod words;
 

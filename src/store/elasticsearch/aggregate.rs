@@ -8,11 +8,11 @@ use serde_json::{Value as Json, json};
 use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
-use super::{ports, search};
+use super::{dsl, ports, search};
+use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
 use crate::query::Query;
 use crate::store::aggregate::{Bucket, Timeline, Top, mapped, most};
-use crate::store::fields::FieldId;
 use crate::store::{Breakdown, Counts, StoreResult};
 
 /// Names of protocols in one answer; there are about a hundred.
@@ -32,16 +32,20 @@ const PROTOCOL_FIELDS: [FieldId; 4] = [
     FieldId::PacketLinkTypeName,
 ];
 
-/// Counts everything that `query` finds.
+/// Counts everything that `query` selects; `None` when only its packets can tell what that is.
 pub(super) async fn aggregate(
     client: &Client,
     archive: &Archive,
     query: &Query,
     what: Breakdown,
-) -> StoreResult<Counts> {
-    let clause = search::clause(client, archive, query).await?;
+) -> StoreResult<Option<Counts>> {
+    let plan = search::plan(client, archive, query).await?;
+    if !plan.is_exact() {
+        return Ok(None);
+    }
+    let clause = dsl::query(&plan.condition, &query.time);
     let counted = count(client, archive, &clause, what).await;
-    counted.map_err(|failure| {
+    counted.map(Some).map_err(|failure| {
         failure.during(format!("count in {}/{}", client.address(), archive.name))
     })
 }
@@ -218,29 +222,19 @@ fn buckets(timeline: Timeline) -> Json {
         let end = end.min(Timestamp::from_nanoseconds(i64::MAX.into()));
         json!({ "range": { field: { "gte": start.to_string(), "lt": end.to_string() } } })
     };
-    let within = json!({ "bytes": bytes(), "protocols": protocols(&PROTOCOL_FIELDS) });
-    match whole_milliseconds(timeline) {
-        Some((interval, offset)) => json!({
-            "filter": range(0, timeline.buckets),
-            "aggs": { "buckets": {
-                "date_histogram": {
-                    "field": field,
-                    "fixed_interval": format!("{interval}ms"),
-                    "offset": format!("{offset}ms"),
-                    "min_doc_count": 1,
-                },
-                "aggs": within,
-            } },
-        }),
-        None => {
-            let filters: Vec<Json> =
-                (0..timeline.buckets).map(|bucket| range(bucket, bucket + 1)).collect();
-            json!({
-                "filter": range(0, timeline.buckets),
-                "aggs": { "buckets": { "filters": { "filters": filters }, "aggs": within } },
-            })
-        }
-    }
+    let mut buckets = if let Some((interval, offset)) = whole_milliseconds(timeline) {
+        json!({ "date_histogram": {
+            "field": field,
+            "fixed_interval": format!("{interval}ms"),
+            "offset": format!("{offset}ms"),
+            "min_doc_count": 1,
+        } })
+    } else {
+        let filters = (0..timeline.buckets).map(|bucket| range(bucket, bucket + 1));
+        json!({ "filters": { "filters": filters.collect::<Vec<Json>>() } })
+    };
+    buckets["aggs"] = json!({ "bytes": bytes(), "protocols": protocols(&PROTOCOL_FIELDS) });
+    json!({ "filter": range(0, timeline.buckets), "aggs": { "buckets": buckets } })
 }
 
 /// Interval, and distance of the first bucket from a multiple of it.

@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::answer::{Cause, Refusal};
 use super::partition::{Partitions, Period};
+use crate::document::Document;
+use crate::document::fields::FieldId;
 use crate::packet::PacketRecord;
 use crate::store::StoreErrorKind;
-use crate::store::document::Document;
-use crate::store::fields::FieldId;
 
 /// Elastic's advice is 5 to 15 MB; the server's own limit is 100 MB.
 const BODY_BYTES: usize = 6 << 20;

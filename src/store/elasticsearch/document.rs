@@ -1,5 +1,5 @@
 //! A found document → the packet that was stored. The way in is
-//! [`crate::store::document::Document`].
+//! [`crate::document::Document`].
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -193,8 +193,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::document::Document;
     use crate::packet::{Layers, PacketRecord};
-    use crate::store::document::Document;
 
     fn decoded(source: &str) -> Result<StoredPacket, String> {
         let fields = serde_json::from_str(source).map_err(|error| error.to_string())?;

@@ -10,8 +10,8 @@ use super::aggregate::{ask, bytes, is_exact, list, number};
 use super::answer::Failure;
 use super::archive::Archive;
 use super::client::Client;
+use crate::document::fields::FieldId;
 use crate::store::aggregate::{self, Top};
-use crate::store::fields::FieldId;
 
 /// Ports that are asked for by name, for each that is wanted.
 const CANDIDATES: usize = 5;

@@ -6,8 +6,8 @@ use super::answer::Failure;
 use super::archive::{Archive, Meta};
 use super::client::{Client, Request};
 use super::partition::day_name;
+use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
-use crate::store::fields::FieldId;
 use crate::store::{StoreErrorKind, StoreResult, StoreStatus};
 
 const DAY: i128 = 86_400 * 1_000_000_000;

@@ -7,9 +7,9 @@ use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
 use super::search;
+use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
 use crate::query::{Query, TimeRange};
-use crate::store::fields::FieldId;
 use crate::store::{LONGEST_IN_PCAP, StoreResult, Survey};
 
 /// Link types in one answer; there are 65,536 of them.

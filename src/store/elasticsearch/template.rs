@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::archive::{Archive, Meta};
-use crate::store::fields::FieldId;
+use crate::document::fields::FieldId;
 
 const TEMPLATE: &str = include_str!("../../../elastic-setup/index-template.json");
 
@@ -85,8 +85,8 @@ fn collect_leaves(value: &Json, path: String, leaves: &mut BTreeMap<String, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::fields::{FIELDS, Field, KEYWORD_LIMIT, Kind};
     use crate::store::Partition;
-    use crate::store::fields::{FIELDS, Field, KEYWORD_LIMIT, Kind};
 
     fn template() -> Json {
         render(&Archive::new("pcap-x").unwrap(), &Meta::new(Partition::Day), 3).unwrap()

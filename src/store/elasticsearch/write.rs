@@ -13,8 +13,8 @@ use super::archive::Archive;
 use super::bulk::{self, Body, Form, Item, Reply, Verdict};
 use super::client::{Client, Request};
 use super::partition::Partitions;
+use crate::document::fields::FieldId;
 use crate::packet::PacketRecord;
-use crate::store::fields::FieldId;
 use crate::store::{AppendOutcome, Rejection, StoreError, StoreErrorKind, StoreResult};
 
 /// Requests of one batch under way at once: one is written while the server works on another.

@@ -13,11 +13,11 @@ use tantivy::query::{EnableScoring, Query as IndexQuery};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet as _, Searcher, SegmentReader, TERMINATED};
 
+use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
 use crate::store::aggregate::{Bucket, mapped, most};
 use crate::store::embedded::schema::LAYOUT;
 use crate::store::embedded::search::Selected;
-use crate::store::fields::FieldId;
 use crate::store::{Breakdown, Counts};
 
 /// Values of one kind that are counted at once, about 100 MB; scans of address ranges have more.

@@ -7,12 +7,12 @@ use std::slice;
 use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 
+use crate::document::fields::KEYWORD_LIMIT;
+use crate::document::{self, Value as FieldValue};
 use crate::packet::{Origin, PacketId, PacketRecord, Timestamp};
-use crate::store::document::{self, Value as FieldValue};
 use crate::store::embedded::record::{self, RecordError};
 use crate::store::embedded::room::Room;
 use crate::store::embedded::schema::{LAYOUT, Search};
-use crate::store::fields::KEYWORD_LIMIT;
 
 /// Frames of one capture that share a block: see [`super::known`].
 const FRAMES_PER_BLOCK: u64 = 4096;
@@ -110,10 +110,12 @@ impl PacketDocument {
             document::Document::of(record)
         };
         for (id, value) in fields.values() {
-            if let Some((field, search)) = LAYOUT.field(*id)
-                && let Some(leaf) = document.leaf(search, value)
-            {
+            let Some((field, search)) = LAYOUT.field(*id) else { continue };
+            if let Some(leaf) = document.leaf(search, value) {
                 document.values.push((field, leaf));
+            } else {
+                let leaf = document.text(id.field().name);
+                document.values.push((LAYOUT.too_long, leaf));
             }
         }
         Ok(document)

@@ -12,11 +12,11 @@ use tantivy::schema::document::{
 use tantivy::store::StoreReader;
 use tantivy::{Searcher, TantivyError};
 
+use crate::document::fields::FieldId;
 use crate::packet::StoredPacket;
 use crate::store::embedded::document::id_of_halves;
 use crate::store::embedded::record::Decoder;
 use crate::store::embedded::search::Key;
-use crate::store::fields::FieldId;
 
 /// Packets that are read together, at most. Within them each block is decompressed once.
 const PACKETS_PER_WINDOW: usize = 4096;

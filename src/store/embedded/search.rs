@@ -12,9 +12,10 @@ use tantivy::columnar::ColumnValues;
 use tantivy::query::{EnableScoring, Query as IndexQuery, Weight};
 use tantivy::{DocId, Searcher, SegmentReader};
 
+use crate::document::fields::FieldId;
 use crate::query::Order;
+use crate::store::Estimate;
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW};
-use crate::store::fields::FieldId;
 
 /// Keys of a page: 5 MiB, and twice that while a page is being found.
 const KEYS_PER_PAGE: usize = 128 * 1024;
@@ -115,6 +116,21 @@ impl Hits {
         }
         Ok(keys)
     }
+}
+
+/// How many packets `query` selects, and their captured bytes.
+pub(super) fn estimate(searcher: &Searcher, query: &dyn IndexQuery) -> tantivy::Result<Estimate> {
+    let weight = query.weight(EnableScoring::disabled_from_searcher(searcher))?;
+    let mut estimate = Estimate::default();
+    for segment in searcher.segment_readers() {
+        let name = FieldId::PacketCapturedLength.field().name;
+        let lengths = segment.fast_fields().column_first_or_default::<i64>(name)?;
+        Selected::of(weight.as_ref(), segment)?.for_each(|document| {
+            estimate.packets += 1;
+            estimate.bytes += u64::try_from(lengths.get_val(document)).unwrap_or_default();
+        });
+    }
+    Ok(estimate)
 }
 
 impl SegmentHits {

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use tantivy::columnar::ColumnValues;
 use tantivy::{Searcher, SegmentReader};
 
+use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
 use crate::store::Slice;
 use crate::store::embedded::folder::Sizes;
-use crate::store::fields::FieldId;
 
 /// Lengths of a cell in nanoseconds, each a multiple of the one before: 1 ns, 1 ms, 1 s, 1 min,
 /// 1 h, 1 d. The index has room for 106,752 days, so there is an end to the cells.

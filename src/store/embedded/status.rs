@@ -6,10 +6,10 @@ use tantivy::error::DataCorruption;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet as _, Searcher, SegmentReader, TERMINATED};
 
+use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
 use crate::store::embedded::document::{is_at_an_end, time_of_exact};
 use crate::store::embedded::schema::LAYOUT;
-use crate::store::fields::FieldId;
 
 const NANOSECONDS_PER_DAY: i64 = 86_400_000_000_000;
 

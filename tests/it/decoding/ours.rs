@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use pcap_archiver::capture::CaptureReader;
 use pcap_archiver::decode::{Fragments, decode};
+use pcap_archiver::document::Document;
+use pcap_archiver::document::fields::FieldId;
 use pcap_archiver::packet::{Fingerprint, Layers, Origin, PacketRecord, Source, StoredPacket};
-use pcap_archiver::store::document::Document;
-use pcap_archiver::store::fields::FieldId;
 
 /// A decoded packet.
 pub struct Ours {

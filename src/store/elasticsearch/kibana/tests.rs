@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::*;
-use crate::store::fields::{FIELDS, Kind};
+use crate::document::fields::{FIELDS, Kind};
 
 fn archive() -> Archive {
     Archive::new("pcap-x").unwrap()
@@ -21,7 +21,7 @@ fn inside(text: &Json) -> Json {
 /// What there is to count and to group by.
 fn is_aggregatable(name: &str) -> bool {
     let field = FIELDS.iter().find(|field| field.name == name);
-    field.is_some_and(|field| field.indexed && field.kind != Kind::Binary)
+    field.is_some_and(|field| field.indexed && ![Kind::Binary, Kind::Terms].contains(&field.kind))
 }
 
 #[test]

@@ -1,36 +1,56 @@
 //! A packet as a document: its stored fields with their values, the same for every store.
 
 mod application;
+pub mod fields;
+pub mod payload;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::document::fields::{Field, FieldId};
 use crate::packet::{
     CommunityId, Layers, NetworkLayer, PacketRecord, StoredPacket, Timestamp, Transport,
 };
-use crate::store::fields::{Field, FieldId};
-use crate::store::payload;
-pub(super) use application::related_addresses;
+pub use application::related_addresses;
 
 /// One value of one field.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// For [`crate::store::fields::Kind::Time`] and [`crate::store::fields::Kind::Date`].
+    /// For [`fields::Kind::Time`] and [`fields::Kind::Date`].
     Time(Timestamp),
-    /// For [`crate::store::fields::Kind::Ip`].
+    /// For [`fields::Kind::Ip`].
     Ip(IpAddr),
-    /// For [`crate::store::fields::Kind::Keyword`] and [`crate::store::fields::Kind::Terms`].
+    /// For [`fields::Kind::Keyword`] and [`fields::Kind::Terms`].
     Text(Cow<'a, str>),
     /// For the number kinds.
     Number(i64),
-    /// For [`crate::store::fields::Kind::Boolean`].
+    /// For [`fields::Kind::Boolean`].
     Boolean(bool),
-    /// For [`crate::store::fields::Kind::Binary`].
+    /// For [`fields::Kind::Binary`].
     Bytes(&'a [u8]),
+}
+
+impl Value<'_> {
+    /// Which of two numbers, times or addresses comes first; `None` for what has no order.
+    /// IPv4 addresses stand among the IPv6 addresses that map them, as in Elasticsearch.
+    #[must_use]
+    pub fn order(&self, other: &Value<'_>) -> Option<Ordering> {
+        let ipv6 = |address: &IpAddr| match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => *address,
+        };
+        match (self, other) {
+            (Self::Time(a), Value::Time(b)) => Some(a.cmp(b)),
+            (Self::Number(a), Value::Number(b)) => Some(a.cmp(b)),
+            (Self::Ip(a), Value::Ip(b)) => Some(ipv6(a).cmp(&ipv6(b))),
+            _ => None,
+        }
+    }
 }
 
 /// As people write it; bytes by their number only.
@@ -47,7 +67,7 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-/// A packet's fields in the order of [`crate::store::fields::FIELDS`]; a field with several
+/// A packet's fields in the order of [`fields::FIELDS`]; a field with several
 /// values stands several times in a row. What is absent is absent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document<'a> {
