@@ -9,6 +9,7 @@ pub mod cli;
 pub mod decode;
 pub mod describe;
 pub mod document;
+pub mod explain;
 pub mod fetch;
 mod folders;
 pub mod ingest;

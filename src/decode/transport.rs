@@ -21,6 +21,7 @@ const ICMPV6: u8 = 58;
 /// KA9Q's number for what has number 4 now.
 const IPIP: u8 = 94;
 const ETHERIP: u8 = 97;
+const PIM: u8 = 103;
 const L2TP: u8 = 115;
 const SCTP: u8 = 132;
 const UDP_LITE: u8 = 136;
@@ -34,11 +35,12 @@ const NAMED: &[(u8, &str)] = &[
     (46, "rsvp"),
     (88, "eigrp"),
     (89, "ospf"),
-    (103, "pim"),
     (108, "ipcomp"),
     (112, "vrrp"),
     (113, "pgm"),
     (124, "isis"),
+    // An extension header by its form, but nothing follows it (RFC 6275, section 6.1.1).
+    (135, "ipv6.mobility"),
     (139, "hip"),
 ];
 
@@ -87,6 +89,7 @@ pub(super) fn decode<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> 
             }
             None => Err(stop("etherip", "no header of version 3")),
         },
+        PIM => Ok(tunnels::pim(data, layers)),
         L2TP => tunnels::l2tp_over_ip(data, layers),
         MPLS => {
             enter("mpls-in-ip", None, layers);

@@ -6,15 +6,24 @@ use std::fmt::{self, Write as _};
 /// is too long is cut, with `…` behind it.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
+/// The same for the path of a file, which is never cut.
+#[derive(Debug)]
+pub struct Path<'a>(pub &'a str);
+
 /// Characters of one text in a line.
 const LONGEST: usize = 120;
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (count, character) in self.0.chars().enumerate() {
-            if count == LONGEST {
-                return f.write_char('…');
-            }
+        let cut = self.0.char_indices().nth(LONGEST);
+        Path(cut.map_or(self.0, |(end, _)| &self.0[..end])).fmt(f)?;
+        if cut.is_some() { f.write_char('…') } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
             if is_harmful(character) {
                 write!(f, "{}", character.escape_unicode())?;
             } else {
@@ -69,6 +78,7 @@ mod tests {
         assert_eq!(shown, r"a\u{1b}[31m\u{9b}2J\u{202e}b\u{7f}é\u{d}\u{a}");
         assert!(!shown.chars().any(is_harmful));
         assert_eq!(Escaped(&"x".repeat(200)).to_string().chars().count(), LONGEST + 1);
+        assert_eq!(Path(&"x".repeat(200)).to_string().len(), 200);
     }
 
     #[test]

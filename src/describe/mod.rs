@@ -1,6 +1,6 @@
 //! A packet in words for people: on a terminal and on a page.
 
-mod escape;
+pub mod escape;
 mod line;
 mod summary;
 

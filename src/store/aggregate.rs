@@ -9,7 +9,6 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::document::{related_addresses, transport_name};
 use crate::packet::{LinkType, PacketRecord, Timestamp};
-use crate::query::{Filter, Query, TimeRange};
 
 /// What to count beside packets and bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -191,13 +190,6 @@ impl Tally {
             ..self.counts
         }
     }
-}
-
-/// Whether a store's answer to `query` is what it selects, without a look at the packets.
-pub(super) fn selects_exactly(query: &Query) -> bool {
-    let is_inside = |time: Timestamp| (1..i64::MAX).contains(&time.indexed());
-    let TimeRange { earliest, latest } = query.time;
-    query.filter == Filter::All && earliest.is_none_or(is_inside) && latest.is_none_or(is_inside)
 }
 
 fn count<T: Eq + Hash>(counts: &mut HashMap<T, (u64, u64)>, value: T, bytes: u64) {

@@ -12,9 +12,10 @@ use crate::document::sequence;
 use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::{self, Order, Query};
 use crate::store::aggregate::Tally;
+use crate::store::pushdown::Condition;
 use crate::store::{
-    AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, Slice, StoreResult, StoreStatus, Survey,
+    AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, PacketStore, Plan,
+    PruneReport, PruneScope, SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, Survey,
 };
 
 /// `memory:`
@@ -122,8 +123,19 @@ impl PacketStore for MemoryStore {
         Ok(survey)
     }
 
-    async fn explain(&self, query: &Query) -> StoreResult<String> {
-        Ok(format!("every packet is looked at: {:?}", query.filter))
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
+        let packets = self.packets();
+        let selected = packets.records.iter().filter(|record| query::matches(query, record));
+        let lengths = selected.map(|record| u64::from(record.stored.packet.captured_length()));
+        Ok(lengths.fold(Estimate::default(), |estimate, length| Estimate {
+            packets: estimate.packets + 1,
+            bytes: estimate.bytes + length,
+        }))
+    }
+
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
+        let plan = Plan { condition: Condition::All, certain: Condition::All, left: None };
+        Ok(Explanation { plan, request: format!("every packet is looked at: {}", query.filter) })
     }
 
     async fn slices(&self, _: Option<Timestamp>) -> StoreResult<Vec<Slice>> {

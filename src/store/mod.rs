@@ -26,6 +26,7 @@ use crate::packet::{CapturedPacket, LinkType, PacketId, PacketRecord, StoredPack
 use crate::query::Query;
 pub use aggregate::{Breakdown, Counts};
 pub use error::{StoreError, StoreErrorKind, StoreResult};
+pub use pushdown::Plan;
 pub use retention::Slice;
 pub use retry::{RetryPolicy, RetryStore};
 pub use url::{Access, Credentials, DEFAULT_INDEX, Secret, StoreUrl};
@@ -69,8 +70,11 @@ pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
     /// What kinds of packets [`Self::fetch`] would return, without returning them.
     async fn survey(&self, query: &Query) -> StoreResult<Survey>;
 
-    /// What [`Self::fetch`] would ask the backend, for people to read.
-    async fn explain(&self, query: &Query) -> StoreResult<String>;
+    /// How much [`Self::fetch`] would return, without returning it.
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate>;
+
+    /// How [`Self::fetch`] goes about a query.
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation>;
 
     /// What can be removed with [`PruneScope::Before`] the end of each, by the end of their time.
     /// Together they hold all packets. A store that removes packet by packet ends one of them at
@@ -252,6 +256,25 @@ impl Survey {
     pub fn fits_pcap(timestamp: Timestamp) -> bool {
         u32::try_from(timestamp.parts().0).is_ok()
     }
+}
+
+/// Packets that a store would return, and what they weigh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Estimate {
+    /// Packets, as in [`PacketStore::count`].
+    pub packets: u64,
+    /// Their captured bytes.
+    pub bytes: u64,
+}
+
+/// How a store goes about a query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// What the store selects, and what is left to do. A store that looks at each packet itself has
+    /// nothing left.
+    pub plan: Plan,
+    /// What the backend is asked, for people to read.
+    pub request: String,
 }
 
 /// What a prune removed.

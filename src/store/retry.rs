@@ -14,8 +14,8 @@ use tracing::{info, warn};
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    AppendOutcome, Breakdown, Counts, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
+    AppendOutcome, Breakdown, Counts, Estimate, Explanation, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
 };
 
 /// How long to wait between tries, and when to give up.
@@ -211,7 +211,11 @@ impl PacketStore for RetryStore {
         self.inner.survey(query).await
     }
 
-    async fn explain(&self, query: &Query) -> StoreResult<String> {
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
+        self.inner.estimate(query).await
+    }
+
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
         self.inner.explain(query).await
     }
 

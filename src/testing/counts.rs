@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::packet::{LinkType, PacketRecord, Timestamp};
-use crate::query::{Filter, Predicate, Protocol, Query, Scope, TimeRange};
+use crate::query::{Filter, Query, TimeRange, Words};
 use crate::store::PacketStore;
 use crate::store::aggregate::{Breakdown, Timeline};
 use crate::store::memory::MemoryStore;
@@ -60,13 +60,12 @@ pub(super) async fn counts_are_those_of_the_packets(fixture: &dyn Fixture) {
         Breakdown { timeline: timeline(1_500 * MILLISECOND, 3), top: None },
         Breakdown { timeline: timeline(1, 5), top: None },
     ];
-    let is = |predicate| Filter::Is(predicate);
-    let filters = [
-        Filter::All,
-        is(Predicate::Protocol(Scope::Any, Protocol::Application("http"))),
-        Filter::Not(Box::new(Filter::All)),
-        Filter::Or(Vec::new()),
-    ];
+    let words = |word: &str| {
+        let words = Words { all: vec![word.to_owned()], ..Words::default() };
+        words.filter().expect("a word")
+    };
+    let filters =
+        [Filter::All, words("http"), Filter::Not(Box::new(Filter::All)), Filter::Or(Vec::new())];
     for filter in filters {
         for time in [TimeRange::default(), some_time] {
             let query = Query { filter: filter.clone(), time, ..Query::all() };

@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use url::form_urlencoded;
 
 use crate::packet::Timestamp;
-use crate::query::{Order, Query, TimeRange, Words};
+use crate::query::{self, Order, Query, TimeRange, Words};
 use crate::time::{self, Edge};
 use crate::web::error::ApiError;
 use crate::web::routes::{self, Kind, Parameter};
@@ -72,10 +72,13 @@ impl Parameters {
             Some("frame") => Order::Frame,
             Some(_) => return Err(ApiError::parameter("order", "neither time nor frame")),
         };
-        let mut all: Vec<String> =
-            self.one("q")?.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-        all.extend(self.0.iter().filter(|(name, _)| name == "words").map(|pair| pair.1.clone()));
-        let words = Words { all, ..Words::default() };
+        let filters = self.one("q")?.map(query::parse).transpose()?;
+        let words = self.0.iter().filter(|(name, _)| name == "words");
+        let words = Words {
+            all: words.map(|(_, word)| word.clone()).collect(),
+            filters: filters.into_iter().collect(),
+            ..Words::default()
+        };
         Ok(Query { filter: words.filter()?, time: self.time()?, order })
     }
 }

@@ -19,6 +19,7 @@ mod serve_access;
 mod serve_downloads;
 mod service;
 mod tunnels;
+mod unattended;
 mod watch;
 mod words;
 

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
-use super::{ports, search};
+use super::{dsl, ports, search};
 use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
 use crate::query::Query;
@@ -32,16 +32,20 @@ const PROTOCOL_FIELDS: [FieldId; 4] = [
     FieldId::PacketLinkTypeName,
 ];
 
-/// Counts everything that `query` finds.
+/// Counts everything that `query` selects; `None` when only its packets can tell what that is.
 pub(super) async fn aggregate(
     client: &Client,
     archive: &Archive,
     query: &Query,
     what: Breakdown,
-) -> StoreResult<Counts> {
-    let clause = search::clause(client, archive, query).await?;
+) -> StoreResult<Option<Counts>> {
+    let plan = search::plan(client, archive, query).await?;
+    if !plan.is_exact() {
+        return Ok(None);
+    }
+    let clause = dsl::query(&plan.condition, &query.time);
     let counted = count(client, archive, &clause, what).await;
-    counted.map_err(|failure| {
+    counted.map(Some).map_err(|failure| {
         failure.during(format!("count in {}/{}", client.address(), archive.name))
     })
 }

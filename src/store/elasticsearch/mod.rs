@@ -45,10 +45,10 @@ use self::client::Client;
 use self::write::Writer;
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
-use crate::store::aggregate::selects_exactly;
 use crate::store::{
-    Access, AppendOutcome, Backend, Breakdown, Counts, PacketStore, PruneReport, PruneScope,
-    SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
+    Access, AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, PacketStore,
+    PruneReport, PruneScope, SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, StoreUrl,
+    Survey,
 };
 
 /// `http://HOST:9200`
@@ -121,17 +121,18 @@ impl PacketStore for ElasticsearchStore {
     }
 
     async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
-        if !selects_exactly(query) {
-            return Ok(None);
-        }
-        aggregate::aggregate(&self.client, &self.archive, query, what).await.map(Some)
+        aggregate::aggregate(&self.client, &self.archive, query, what).await
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         survey::survey(&self.client, &self.archive, query).await
     }
 
-    async fn explain(&self, query: &Query) -> StoreResult<String> {
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
+        search::estimate(&self.client, &self.archive, query).await
+    }
+
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
         search::explain(&self.client, &self.archive, query).await
     }
 

@@ -14,6 +14,7 @@ use tantivy::{DocId, Searcher, SegmentReader};
 
 use crate::document::fields::FieldId;
 use crate::query::Order;
+use crate::store::Estimate;
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW};
 
 /// Keys of a page: 5 MiB, and twice that while a page is being found.
@@ -115,6 +116,21 @@ impl Hits {
         }
         Ok(keys)
     }
+}
+
+/// How many packets `query` selects, and their captured bytes.
+pub(super) fn estimate(searcher: &Searcher, query: &dyn IndexQuery) -> tantivy::Result<Estimate> {
+    let weight = query.weight(EnableScoring::disabled_from_searcher(searcher))?;
+    let mut estimate = Estimate::default();
+    for segment in searcher.segment_readers() {
+        let name = FieldId::PacketCapturedLength.field().name;
+        let lengths = segment.fast_fields().column_first_or_default::<i64>(name)?;
+        Selected::of(weight.as_ref(), segment)?.for_each(|document| {
+            estimate.packets += 1;
+            estimate.bytes += u64::try_from(lengths.get_val(document)).unwrap_or_default();
+        });
+    }
+    Ok(estimate)
 }
 
 impl SegmentHits {

@@ -68,7 +68,11 @@ impl PacketStore for Moody {
         self.inner.survey(query).await
     }
 
-    async fn explain(&self, query: &Query) -> StoreResult<String> {
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
+        self.inner.estimate(query).await
+    }
+
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
         self.inner.explain(query).await
     }
 
