@@ -17,9 +17,11 @@ mod rotation;
 mod serve;
 mod serve_access;
 mod serve_downloads;
+mod serve_openapi;
 mod service;
 mod tunnels;
 mod unattended;
+mod up;
 mod watch;
 mod words;
 
