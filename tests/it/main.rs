@@ -19,6 +19,7 @@ mod serve_access;
 mod serve_downloads;
 mod serve_openapi;
 mod service;
+mod stack;
 mod tunnels;
 mod unattended;
 mod up;
