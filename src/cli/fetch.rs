@@ -83,6 +83,7 @@ impl FetchArgs {
     pub(super) async fn run(self, store: &StoreArgs, quiet: bool) -> anyhow::Result<Ended> {
         let query = self.query.query()?;
         let store = store.open().await?;
+        let query = resolved(store.as_ref(), query).await?;
         if self.explain {
             output::line(&store.explain(&query).await?)?;
             return Ok(Ended::Done);
@@ -156,6 +157,15 @@ impl FetchArgs {
             None => fetch::fitting_format(store, query).await?,
         })
     }
+}
+
+/// The query with the addresses of hosts that it names.
+async fn resolved(store: &dyn PacketStore, query: Query) -> anyhow::Result<Query> {
+    let (query, unknown) = fetch::resolved(store, query).await?;
+    for name in unknown {
+        output::note(&format!("warning: no DNS answer in the archive tells an address of {name}"));
+    }
+    Ok(query)
 }
 
 /// Says what was written, and what was lost whether it is asked for or not.

@@ -10,7 +10,7 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 
 use crate::document::sequence;
 use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
-use crate::query::{self, Order, Query};
+use crate::query::{Matcher, Order, Query};
 use crate::store::{
     AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
     StoreResult, StoreStatus, Survey,
@@ -81,8 +81,8 @@ impl PacketStore for MemoryStore {
     }
 
     fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
-        let packets = self.packets();
-        let selected = packets.records.iter().filter(|record| query::matches(query, record));
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
+        let selected = packets.records.iter().filter(|record| matcher.matches(record));
         let mut found: Vec<StoredPacket> = selected.map(|record| record.stored.clone()).collect();
         drop(packets);
         match query.order {
@@ -99,21 +99,21 @@ impl PacketStore for MemoryStore {
     }
 
     async fn count(&self, query: &Query) -> StoreResult<u64> {
-        let packets = self.packets();
-        Ok(packets.records.iter().filter(|record| query::matches(query, record)).count() as u64)
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
+        Ok(packets.records.iter().filter(|record| matcher.matches(record)).count() as u64)
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
-        let packets = self.packets();
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
         let mut survey = Survey::default();
-        for record in packets.records.iter().filter(|record| query::matches(query, record)) {
+        for record in packets.records.iter().filter(|record| matcher.matches(record)) {
             survey.add(&record.stored.packet);
         }
         Ok(survey)
     }
 
     async fn explain(&self, query: &Query) -> StoreResult<String> {
-        Ok(format!("every packet is looked at: {:?}", query.filter))
+        Ok(format!("every packet is looked at: {}", query.filter))
     }
 
     async fn slices(&self, _: Option<Timestamp>) -> StoreResult<Vec<Slice>> {

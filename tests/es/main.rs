@@ -6,6 +6,7 @@
 
 mod errors;
 mod faults;
+mod filters;
 mod nodes;
 mod outage;
 mod pages;
