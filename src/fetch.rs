@@ -1,13 +1,13 @@
 //! Query → store → matches → capture file.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future;
-use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 
 use crate::capture::{CaptureWriter, Format};
 use crate::decode;
@@ -15,7 +15,7 @@ use crate::document::fields::FieldId;
 use crate::document::{Document, Value};
 use crate::packet::{PacketRecord, StoredPacket};
 use crate::query::{self, FieldCondition, FieldTest, Filter, Predicate, Query};
-use crate::store::{PacketStore, StoreError, StoreResult};
+use crate::store::{PacketStore, StoreError, StoreResult, Survey};
 
 /// Why packets could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -94,11 +94,9 @@ pub fn packets(
     query: &Query,
     limit: Option<u64>,
 ) -> BoxStream<'static, StoreResult<PacketRecord>> {
-    let wanted = query.clone();
-    let selected = store.fetch(query).try_filter_map(move |stored| {
-        let record = decoded(stored);
-        future::ready(Ok(query::matches(&wanted, &record).then_some(record)))
-    });
+    let looked_at = looked_at(store, query);
+    let selected = looked_at
+        .try_filter_map(|(record, is_wanted)| future::ready(Ok(is_wanted.then_some(record))));
     match limit.map(usize::try_from) {
         Some(Ok(limit)) => selected.take(limit).boxed(),
         // More than memory can count is no limit.
@@ -106,45 +104,93 @@ pub fn packets(
     }
 }
 
+/// Every packet that the store comes up with for `query`, and whether the query selects it: for
+/// who has to know how much was read.
+pub fn looked_at(
+    store: &dyn PacketStore,
+    query: &Query,
+) -> BoxStream<'static, StoreResult<(PacketRecord, bool)>> {
+    let wanted = query.clone();
+    let decoded = store.fetch(query).map_ok(move |stored| {
+        let record = decoded(stored);
+        let is_wanted = query::matches(&wanted, &record);
+        (record, is_wanted)
+    });
+    decoded.boxed()
+}
+
 fn decoded(stored: StoredPacket) -> PacketRecord {
     let layers = decode::decode(&stored.packet);
     PacketRecord { stored, layers }
 }
 
-/// The format that keeps what the query selects: pcap, or pcapng where link types differ, a
-/// time does not fit, or a comment would be lost.
-///
-/// # Errors
-/// When the store fails.
-pub async fn fitting_format(store: &dyn PacketStore, query: &Query) -> StoreResult<Format> {
-    let survey = store.survey(query).await?;
-    let pcap = survey.link_types.len() <= 1 && !survey.needs_pcapng;
-    Ok(if pcap { Format::Pcap } else { Format::Pcapng })
+/// Packets that are held in memory to see what they are, before the file is begun.
+const HELD_PACKETS: usize = 4096;
+/// See [`HELD_PACKETS`].
+const HELD_BYTES: usize = 8 << 20;
+
+/// Packets on their way into a capture file.
+pub struct Fetched {
+    /// The packets.
+    pub packets: BoxStream<'static, StoreResult<PacketRecord>>,
+    /// What they are written in.
+    pub format: Format,
 }
 
-/// Writes the packets that `query` selects to `out`.
-///
-/// # Errors
-/// When the store fails, or `out` cannot be written or cannot hold a packet.
-pub async fn write_capture(
-    store: Arc<dyn PacketStore>,
-    query: &Query,
-    limit: Option<u64>,
-    format: Format,
-    out: impl Write + Send,
-    progress: &Progress,
-) -> Result<(), FetchError> {
-    let mut writer = CaptureWriter::new(out, format);
-    let mut packets = packets(store.as_ref(), query, limit);
-    while let Some(record) = packets.try_next().await? {
-        let packet = &record.stored.packet;
-        writer.write(packet)?;
-        progress.packets.fetch_add(1, Ordering::Relaxed);
-        progress.bytes.fetch_add(packet.captured_length().into(), Ordering::Relaxed);
-        if format == Format::Pcap && !packet.comments().is_empty() {
-            progress.without_comments.fetch_add(1, Ordering::Relaxed);
-        }
+impl Fetched {
+    /// The format that keeps what the query selects: pcap, or pcapng where link types differ, a
+    /// time does not fit, or a comment would be lost. A few packets are looked at themselves, of
+    /// more the store tells.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn in_fitting_format(
+        mut packets: BoxStream<'static, StoreResult<PacketRecord>>,
+        store: &dyn PacketStore,
+        query: &Query,
+    ) -> StoreResult<Self> {
+        let (mut held, mut bytes) = (Vec::new(), 0);
+        let mut survey = Survey::default();
+        let survey = loop {
+            if held.len() >= HELD_PACKETS || bytes >= HELD_BYTES {
+                break store.survey(query).await?;
+            }
+            let Some(record) = packets.try_next().await? else { break survey };
+            survey.add(&record.stored.packet);
+            bytes += record.stored.packet.data.len();
+            held.push(record);
+        };
+        let pcap = survey.link_types.len() <= 1 && !survey.needs_pcapng;
+        let format = if pcap { Format::Pcap } else { Format::Pcapng };
+        Ok(Self { packets: stream::iter(held).map(Ok).chain(packets).boxed(), format })
     }
-    writer.finish()?;
-    Ok(())
+
+    /// Writes the packets to `out`.
+    ///
+    /// # Errors
+    /// When the store fails, or `out` cannot be written or cannot hold a packet.
+    pub async fn write(
+        mut self,
+        out: impl Write + Send,
+        progress: &Progress,
+    ) -> Result<(), FetchError> {
+        let mut writer = CaptureWriter::new(out, self.format);
+        while let Some(record) = self.packets.try_next().await? {
+            let packet = &record.stored.packet;
+            writer.write(packet)?;
+            progress.packets.fetch_add(1, Ordering::Relaxed);
+            progress.bytes.fetch_add(packet.captured_length().into(), Ordering::Relaxed);
+            if self.format == Format::Pcap && !packet.comments().is_empty() {
+                progress.without_comments.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        writer.finish()?;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched").field("format", &self.format).finish_non_exhaustive()
+    }
 }

@@ -10,13 +10,14 @@ use futures::TryStreamExt as _;
 use tempfile::NamedTempFile;
 
 use crate::capture::Format;
-use crate::cli::line::Line;
 use crate::cli::query_args::QueryArgs;
 use crate::cli::store_args::StoreArgs;
-use crate::cli::{Ended, escape, output, progress};
+use crate::cli::{Ended, output, progress};
+use crate::describe::{self, Line};
 use crate::document::Document;
 use crate::document::fields::FieldId;
-use crate::fetch::{self, Progress};
+use crate::explain;
+use crate::fetch::{self, Fetched, Progress};
 use crate::packet::PacketRecord;
 use crate::query::Query;
 use crate::store::PacketStore;
@@ -59,7 +60,8 @@ pub(super) struct FetchArgs {
     /// Print the number of packets instead
     #[arg(long, group = "kind", conflicts_with_all = ["write", "format"])]
     count: bool,
-    /// Print what the store would be asked instead
+    /// Print how the query would be answered instead: the filter, what the store is asked, what is
+    /// left to do, and how many packets and bytes that are
     #[arg(long, group = "kind", conflicts_with_all = ["write", "format"])]
     explain: bool,
     /// Not more packets than this
@@ -83,23 +85,32 @@ impl FetchArgs {
     pub(super) async fn run(self, store: &StoreArgs, quiet: bool) -> anyhow::Result<Ended> {
         let query = self.query.query()?;
         let store = store.open().await?;
+        store.check().await?;
         let query = resolved(store.as_ref(), query).await?;
         if self.explain {
-            output::line(&store.explain(&query).await?)?;
+            output::line(&explain::outlook(store.as_ref(), &query).await?.to_string())?;
             return Ok(Ended::Done);
         }
-        store.check().await?;
-        if self.count {
+        if !quiet && let Some(warning) = explain::warning(store.as_ref(), &query).await? {
+            output::note(&warning);
+        }
+        let found = if self.count {
             let counted = |count, _| async move { Ok(count + 1) };
             let packets = fetch::packets(store.as_ref(), &query, self.limit);
-            output::line(&packets.try_fold(0_u64, counted).await?.to_string())?;
+            let found = packets.try_fold(0_u64, counted).await?;
+            output::line(&found.to_string())?;
+            found
         } else if self.list {
-            self.print(&store, &query, |out, record| writeln!(out, "{}", Line(record))).await?;
+            self.print(&store, &query, |out, record| writeln!(out, "{}", Line(record))).await?
         } else if let Some(which) = self.json {
             let full = which == JsonArg::Full;
-            self.print(&store, &query, |out, record| write_json(out, record, full)).await?;
+            self.print(&store, &query, |out, record| write_json(out, record, full)).await?
         } else {
-            self.write_file(store, &query, quiet).await?;
+            self.write_file(store.clone(), &query, quiet).await?
+        };
+        if found == 0 && self.limit != Some(0) && !quiet {
+            let reasons = explain::why_nothing(store.as_ref(), &query).await?;
+            output::note(&format!("no packets: {}", reasons.join("; ")));
         }
         Ok(Ended::Done)
     }
@@ -109,13 +120,16 @@ impl FetchArgs {
         store: &Arc<dyn PacketStore>,
         query: &Query,
         write: impl Fn(&mut dyn Write, &PacketRecord) -> io::Result<()>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<u64> {
         let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
         let mut packets = fetch::packets(store.as_ref(), query, self.limit);
+        let mut found = 0;
         while let Some(record) = packets.try_next().await? {
             write(&mut out, &record).context("write to standard output")?;
+            found += 1;
         }
-        out.flush().context("write to standard output")
+        out.flush().context("write to standard output")?;
+        Ok(found)
     }
 
     async fn write_file(
@@ -123,38 +137,42 @@ impl FetchArgs {
         store: Arc<dyn PacketStore>,
         query: &Query,
         quiet: bool,
-    ) -> anyhow::Result<()> {
-        let format = self.format(store.as_ref(), query).await?;
+    ) -> anyhow::Result<u64> {
+        let packets = fetch::packets(store.as_ref(), query, self.limit);
+        let fetched = match self.format() {
+            Some(format) => Fetched { packets, format },
+            None => Fetched::in_fitting_format(packets, store.as_ref(), query).await?,
+        };
+        let format = fetched.format;
         let bar = progress::counter(quiet);
         let progress = Progress::default();
         let look = |bar: &indicatif::ProgressBar| bar.set_message(summary(&progress));
         if self.write.as_deref() == Some(Path::new("-")) {
             let out = BufWriter::with_capacity(BUFFER, io::stdout());
-            let work = fetch::write_capture(store, query, self.limit, format, out, &progress);
+            let work = fetched.write(out, &progress);
             progress::during(&bar, look, work).await.context("write to standard output")?;
             report(None, &progress, quiet);
-            return Ok(());
+        } else {
+            let path = self.write.clone().unwrap_or_else(|| default_name(format));
+            let file = temporary(&path)?;
+            let out = BufWriter::with_capacity(BUFFER, file.as_file());
+            let written = progress::during(&bar, look, fetched.write(out, &progress)).await;
+            written.with_context(|| format!("write {}", path.display()))?;
+            keep(file, &path).with_context(|| format!("write {}", path.display()))?;
+            report(Some(&path), &progress, quiet);
         }
-        let path = self.write.clone().unwrap_or_else(|| default_name(format));
-        let file = temporary(&path)?;
-        let out = BufWriter::with_capacity(BUFFER, file.as_file());
-        let work = fetch::write_capture(store, query, self.limit, format, out, &progress);
-        let written = progress::during(&bar, look, work).await;
-        written.with_context(|| format!("write {}", path.display()))?;
-        keep(file, &path).with_context(|| format!("write {}", path.display()))?;
-        report(Some(&path), &progress, quiet);
-        Ok(())
+        Ok(progress.packets.load(Ordering::Relaxed))
     }
 
-    async fn format(&self, store: &dyn PacketStore, query: &Query) -> anyhow::Result<Format> {
+    /// The format that was asked for.
+    fn format(&self) -> Option<Format> {
         let by_name = || {
             let extension = self.write.as_ref()?.extension()?;
             extension.eq_ignore_ascii_case("pcapng").then_some(FormatArg::Pcapng)
         };
-        Ok(match self.format.or_else(by_name) {
-            Some(FormatArg::Pcap) => Format::Pcap,
-            Some(FormatArg::Pcapng) => Format::Pcapng,
-            None => fetch::fitting_format(store, query).await?,
+        Some(match self.format.or_else(by_name)? {
+            FormatArg::Pcap => Format::Pcap,
+            FormatArg::Pcapng => Format::Pcapng,
         })
     }
 }
@@ -227,7 +245,7 @@ fn write_json(out: &mut dyn Write, record: &PacketRecord, full: bool) -> io::Res
     }
     let mut json = Vec::new();
     document.write_json(&mut json);
-    let mut json = escape::json(json);
+    let mut json = describe::harmless_json(json);
     json.push(b'\n');
     out.write_all(&json)
 }

@@ -19,7 +19,7 @@ pub use error::ParseError;
 pub use field::{FieldCondition, FieldTest, Wildcard};
 pub use filter::Filter;
 pub use matches::{Matcher, matches};
-pub use parse::{Edge, parse, service_name, time};
+pub use parse::{parse, service_name};
 pub use payload::{Pattern, Payload};
 pub use predicate::{
     AddressProtocol, Addresses, Carrier, Cast, Direction, Host, HostDirection, Llc, Mac, Ports,

@@ -11,9 +11,11 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use crate::document::sequence;
 use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::{Matcher, Order, Query};
+use crate::store::aggregate::Tally;
+use crate::store::pushdown::Condition;
 use crate::store::{
-    AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
-    StoreResult, StoreStatus, Survey,
+    AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, PacketStore, Plan,
+    PruneReport, PruneScope, SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, Survey,
 };
 
 /// `memory:`
@@ -103,6 +105,15 @@ impl PacketStore for MemoryStore {
         Ok(packets.records.iter().filter(|record| matcher.matches(record)).count() as u64)
     }
 
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
+        let mut tally = Tally::new(what);
+        packets.records.iter().filter(|record| matcher.matches(record)).for_each(|record| {
+            tally.add(record);
+        });
+        Ok(Some(tally.finish()))
+    }
+
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         let (packets, matcher) = (self.packets(), Matcher::new(query));
         let mut survey = Survey::default();
@@ -112,8 +123,19 @@ impl PacketStore for MemoryStore {
         Ok(survey)
     }
 
-    async fn explain(&self, query: &Query) -> StoreResult<String> {
-        Ok(format!("every packet is looked at: {}", query.filter))
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
+        let selected = packets.records.iter().filter(|record| matcher.matches(record));
+        let lengths = selected.map(|record| u64::from(record.stored.packet.captured_length()));
+        Ok(lengths.fold(Estimate::default(), |estimate, length| Estimate {
+            packets: estimate.packets + 1,
+            bytes: estimate.bytes + length,
+        }))
+    }
+
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
+        let plan = Plan { condition: Condition::All, certain: Condition::All, left: None };
+        Ok(Explanation { plan, request: format!("every packet is looked at: {}", query.filter) })
     }
 
     async fn slices(&self, _: Option<Timestamp>) -> StoreResult<Vec<Slice>> {

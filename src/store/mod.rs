@@ -3,6 +3,7 @@
 //! A store returns a superset of what a query asks for; [`crate::query::matches`] decides. A new
 //! backend is one folder here and one line in [`BACKENDS`].
 
+pub mod aggregate;
 pub mod elasticsearch;
 pub mod embedded;
 mod error;
@@ -23,7 +24,9 @@ use futures::stream::BoxStream;
 
 use crate::packet::{CapturedPacket, LinkType, PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
+pub use aggregate::{Breakdown, Counts};
 pub use error::{StoreError, StoreErrorKind, StoreResult};
+pub use pushdown::Plan;
 pub use retention::Slice;
 pub use retry::{RetryPolicy, RetryStore};
 pub use url::{Access, Credentials, DEFAULT_INDEX, Secret, StoreUrl};
@@ -60,11 +63,18 @@ pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
     /// without returning them.
     async fn count(&self, query: &Query) -> StoreResult<u64>;
 
+    /// Counts what the query selects; `None` when this store cannot tell it from what it would
+    /// return, so that somebody has to read and count. [`aggregate::Tally`] says what is counted.
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>>;
+
     /// What kinds of packets [`Self::fetch`] would return, without returning them.
     async fn survey(&self, query: &Query) -> StoreResult<Survey>;
 
-    /// What [`Self::fetch`] would ask the backend, for people to read.
-    async fn explain(&self, query: &Query) -> StoreResult<String>;
+    /// How much [`Self::fetch`] would return, without returning it.
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate>;
+
+    /// How [`Self::fetch`] goes about a query.
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation>;
 
     /// What can be removed with [`PruneScope::Before`] the end of each, by the end of their time.
     /// Together they hold all packets. A store that removes packet by packet ends one of them at
@@ -246,6 +256,25 @@ impl Survey {
     pub fn fits_pcap(timestamp: Timestamp) -> bool {
         u32::try_from(timestamp.parts().0).is_ok()
     }
+}
+
+/// Packets that a store would return, and what they weigh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Estimate {
+    /// Packets, as in [`PacketStore::count`].
+    pub packets: u64,
+    /// Their captured bytes.
+    pub bytes: u64,
+}
+
+/// How a store goes about a query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// What the store selects, and what is left to do. A store that looks at each packet itself has
+    /// nothing left.
+    pub plan: Plan,
+    /// What the backend is asked, for people to read.
+    pub request: String,
 }
 
 /// What a prune removed.

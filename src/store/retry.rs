@@ -14,8 +14,8 @@ use tracing::{info, warn};
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    AppendOutcome, PacketStore, PruneReport, PruneScope, SetupOptions, SetupReport, Slice,
-    StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
+    AppendOutcome, Breakdown, Counts, Estimate, Explanation, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
 };
 
 /// How long to wait between tries, and when to give up.
@@ -203,11 +203,19 @@ impl PacketStore for RetryStore {
         self.inner.count(query).await
     }
 
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        self.inner.aggregate(query, what).await
+    }
+
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         self.inner.survey(query).await
     }
 
-    async fn explain(&self, query: &Query) -> StoreResult<String> {
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
+        self.inner.estimate(query).await
+    }
+
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
         self.inner.explain(query).await
     }
 

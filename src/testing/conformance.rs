@@ -9,8 +9,8 @@ use crate::packet::{
 };
 use crate::query::{self, Filter, Order, Predicate, Protocol, Query, Scope, TimeRange, Words};
 use crate::store::memory::MemoryStore;
-use crate::store::{PacketStore, PruneScope, SetupOptions};
-use crate::testing::{CaptureBuilder, Fixture, retention, tcp_frame, udp_frame};
+use crate::store::{Estimate, PacketStore, PruneScope, SetupOptions};
+use crate::testing::{CaptureBuilder, Fixture, counts, retention, tcp_frame, udp_frame};
 
 const SECOND: i128 = 1_000_000_000;
 pub(super) const DAY: i128 = 86_400 * SECOND;
@@ -30,6 +30,7 @@ pub async fn conformance(fixture: &dyn Fixture) {
     packets_are_found_by_id(fixture).await;
     text_is_found_with_an_index_of_it_and_without(fixture).await;
     time_ranges_include_both_ends(fixture).await;
+    counts::counts_are_those_of_the_packets(fixture).await;
     prune_removes_what_is_older(fixture).await;
     retention::slices_hold_everything_and_go_one_by_one(fixture).await;
     retention::a_partition_whose_time_has_not_ended_stays(fixture).await;
@@ -266,12 +267,16 @@ async fn queries_return_a_superset(fixture: &dyn Fixture) {
             .filter(|record| query::matches(&query, record))
             .map(|record| record.stored.id)
             .collect();
-        let found: BTreeSet<PacketId> =
-            fetch(&store, &query).await.into_iter().map(|stored| stored.id).collect();
-        let explained = store.explain(&query).await.expect("explain");
+        let found_packets = fetch(&store, &query).await;
+        let found: BTreeSet<PacketId> = found_packets.iter().map(|stored| stored.id).collect();
+        let explained = store.explain(&query).await.expect("explain").request;
         assert!(found.is_superset(&expected), "{:?}: {explained}", query.filter);
         let count = store.count(&query).await.expect("count");
         assert_eq!(count, found.len() as u64, "{:?}: {explained}", query.filter);
+        let estimate = store.estimate(&query).await.expect("estimate");
+        let lengths = found_packets.iter().map(|stored| u64::from(stored.packet.captured_length()));
+        let expected = Estimate { packets: count, bytes: lengths.sum() };
+        assert_eq!(estimate, expected, "{:?}: {explained}", query.filter);
     }
 }
 
@@ -294,7 +299,7 @@ async fn packets_are_found_by_id(fixture: &dyn Fixture) {
     let mut expected: Vec<StoredPacket> =
         known.iter().map(|record| record.stored.clone()).collect();
     expected.sort_by_key(|stored| (stored.origin.capture, stored.origin.frame));
-    let explained = store.explain(&query).await.expect("explain");
+    let explained = store.explain(&query).await.expect("explain").request;
     assert_eq!(fetch(&store, &query).await, expected, "{explained}");
     assert_eq!(store.count(&query).await.expect("count"), expected.len() as u64);
 
@@ -307,7 +312,7 @@ async fn packets_are_found_by_id(fixture: &dyn Fixture) {
         (Filter::All, 47),
     ] {
         let query = Query { filter, ..Query::all() };
-        let explained = store.explain(&query).await.expect("explain");
+        let explained = store.explain(&query).await.expect("explain").request;
         assert_eq!(store.count(&query).await.expect("count"), count, "{explained}");
         assert_eq!(fetch(&store, &query).await.len() as u64, count, "{explained}");
     }
@@ -354,7 +359,7 @@ async fn text_is_found_with_an_index_of_it_and_without(fixture: &dyn Fixture) {
             let filter = Filter::Is(Predicate::text(text));
             let query = Query { filter, ..Query::all() };
             let found = fetch(&store, &query).await;
-            let explained = store.explain(&query).await.expect("explain");
+            let explained = store.explain(&query).await.expect("explain").request;
             for record in records.iter().filter(|record| query::matches(&query, record)) {
                 assert!(found.contains(&record.stored), "{text:?}: {explained}");
             }

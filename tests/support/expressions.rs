@@ -64,15 +64,17 @@ pub fn corpora(made: &[(String, Vec<u8>)], folder: &Path) -> Vec<Corpus> {
 }
 
 /// libpcap looks at the byte order of the file for the loopback link type of BSD, which no packet
-/// tells; of captures of Juniper it knows no more than that they are of Juniper.
+/// tells; of captures of Juniper it knows no more than that they are of Juniper; and it looks for
+/// the network header of Frame Relay at its first byte.
 fn can_be_asked(packet: &CapturedPacket) -> bool {
     let is_of_other_order = packet.link_type == LinkType::NULL && packet.data.starts_with(&[0, 0]);
+    let is_frame_relay = packet.link_type == LinkType::FRELAY;
     let is_of_juniper =
         matches!(packet.link_type.0, 130..=138 | 178..=184 | 194 | 200 | 232..=234 | 238);
     // Behind PPI it selects nothing but 802.11, whatever the expression.
     let is_wired =
         packet.link_type == LinkType::PPI && packet.data.get(4..8) != Some(&[105, 0, 0, 0]);
-    !is_of_other_order && !is_of_juniper && !is_wired
+    !is_of_other_order && !is_frame_relay && !is_of_juniper && !is_wired
 }
 
 /// The packets under one capture of their own.

@@ -6,6 +6,7 @@ pub mod answers;
 pub mod expressions;
 pub mod kept;
 pub mod records;
+pub mod served;
 pub mod service;
 pub mod tools;
 

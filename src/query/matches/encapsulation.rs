@@ -96,17 +96,9 @@ impl<'p> Frame<'p> {
         Ok(if inside.pppoe { frame.in_pppoe() } else { frame })
     }
 
-    /// Whether a tag's protocol identifier is this EtherType.
+    /// Whether the first tag has this EtherType, which is all that libpcap sees of a tagged frame.
     pub(super) fn has_tag(&self, ether_type: u32) -> Verdict {
-        let first = self.payload - 4 * self.tags;
-        for tag in 0..self.tags {
-            // The first identifier stands where the link type would, the others behind a tag.
-            let at = if tag == 0 { self.first_type } else { first + 4 * tag - 2 };
-            if u32::from(self.half(at)?) == ether_type {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(self.tags > 0 && u32::from(self.half(self.first_type)?) == ether_type)
     }
 
     pub(super) fn has_vlan(&self, inside: Inside, id: Option<u16>) -> Verdict {
@@ -142,11 +134,8 @@ impl<'p> Frame<'p> {
 
     pub(super) fn has_mpls(&self, inside: Inside, label: Option<u32>) -> Verdict {
         let at = self.payload + 4 * inside.labels;
-        let is_next = if inside.labels > 0 {
-            self.byte(at - 2)? & 1 == 0
-        } else {
-            self.is_labelled() && matches!(self.link_type()?, MPLS | PPP_MPLS)
-        };
+        let is_next = self.labels > inside.labels
+            && (inside.labels > 0 || matches!(self.link_type()?, MPLS | PPP_MPLS));
         match label {
             Some(label) if is_next => Ok(self.word(at)? >> 12 == label),
             _ => Ok(is_next),

@@ -140,9 +140,6 @@ impl Frame<'_> {
     }
 
     fn is_iso(&self, number: u32) -> Verdict {
-        if self.link == Link::FrameRelay {
-            return Ok(u32::from(self.half(2)?) == 0x0300 | number);
-        }
         // In Cisco's HDLC there is one more byte before.
         let fudge = usize::from(self.link == Link::Hdlc);
         Ok(self.carries_type(SAP_ISO)?

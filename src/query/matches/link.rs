@@ -40,7 +40,6 @@ pub(super) enum Link {
     /// The same where the first byte is the direction.
     Pppd,
     Hdlc,
-    FrameRelay,
     Arcnet,
     /// An EtherType in a header of fixed length.
     Typed,
@@ -95,7 +94,6 @@ impl Link {
             9 | 50 | 51 => Self::Ppp,
             166 => Self::Pppd,
             104 | 112 => Self::Hdlc,
-            107 => Self::FrameRelay,
             7 | 129 => Self::Arcnet,
             99 | 138 => Self::Typed,
             _ => Self::Other,
@@ -126,9 +124,7 @@ impl Link {
             (Self::Ppp | Self::Pppd | Self::Hdlc, _) => (2, 4, 0, 0),
             (Self::Arcnet, 7) => (2, 6, 0, 0),
             (Self::Arcnet, _) => (4, 8, 0, 0),
-            (Self::Raw | Self::Ipv4 | Self::Ipv6 | Self::FrameRelay | Self::Other, _) => {
-                (0, 0, 0, 0)
-            }
+            (Self::Raw | Self::Ipv4 | Self::Ipv6 | Self::Other, _) => (0, 0, 0, 0),
             (Self::Wireless | Self::Prism | Self::Avs | Self::Radiotap | Self::Ppi, _) => {
                 return wireless::frame(self, bytes, length);
             }
@@ -188,18 +184,6 @@ impl Frame<'_> {
             Link::Hdlc => {
                 let wanted = if wanted == SAP_ISO { SAP_ISO << 8 | SAP_ISO } else { wanted };
                 Ok(self.link_type()? == wanted)
-            }
-            Link::FrameRelay => {
-                let identifiers: &[u16] = match wanted {
-                    IPV4 => &[0x03cc],
-                    IPV6 => &[0x038e],
-                    SAP_ISO => &[0x0381, 0x0382, 0x0383],
-                    _ => &[],
-                };
-                if identifiers.is_empty() {
-                    return Ok(false);
-                }
-                Ok(identifiers.contains(&self.half(2)?))
             }
             Link::Arcnet => {
                 let types: &[u8] = match wanted {

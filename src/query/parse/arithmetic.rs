@@ -41,7 +41,11 @@ const COMPARISONS: &[(&str, Comparison)] = &[
 /// A relation; it backtracks when what begins like one turns out to be something else.
 pub(super) fn relation(input: &mut Tokens<'_>) -> Parsed<Relation> {
     let left = number(input, 0, 0)?;
-    let comparison = comparison.parse_next(input)?;
+    // A number alone may be a port; anything else can only be compared.
+    let comparison = match left.value {
+        Arithmetic::Number(_) => comparison.parse_next(input)?,
+        _ => comparison.parse_next(input).map_err(ErrMode::cut)?,
+    };
     let right = number(input, 0, 0).map_err(ErrMode::cut)?;
     Ok(Relation { left: left.value, comparison, right: right.value })
 }

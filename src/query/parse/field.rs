@@ -13,10 +13,11 @@ use winnow::token::literal;
 use super::lexer::Text;
 use super::mistake::{Mistake, Parsed};
 use super::quoted;
-use super::time::{Edge, time};
 use crate::document::Value;
 use crate::document::fields::{Field, FieldId, Kind};
+use crate::packet::Timestamp;
 use crate::query::{Comparison, FieldCondition, FieldTest, Predicate, Wildcard};
+use crate::time::{self, Edge};
 
 /// A condition, when `name` is a field's and an operator follows; the name has been read.
 pub(super) fn test(
@@ -78,13 +79,14 @@ fn operator(input: &mut Text<'_>) -> Parsed<Sign> {
 
 fn unknown(name: &str, span: Range<usize>) -> Mistake {
     let mistake = Mistake::at(span, format!("no field is named {name}"));
-    let part = name.rsplit('.').next().unwrap_or(name);
-    let similar: Vec<&str> = FieldId::ALL
-        .iter()
-        .map(|id| id.field().name)
-        .filter(|known| known.split('.').any(|known| known == part))
-        .take(4)
-        .collect();
+    let known = || FieldId::ALL.iter().map(|id| id.field().name);
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let first = name.split('.').next().unwrap_or(name);
+    let mut similar: Vec<&str> =
+        known().filter(|known| known.split('.').any(|part| part == last)).take(4).collect();
+    if similar.is_empty() {
+        similar = known().filter(|known| known.split('.').next() == Some(first)).take(4).collect();
+    }
     if matches!(name, "host" | "net" | "port" | "proto" | "src" | "dst") {
         return mistake.hint(format!("{name} is written without a colon"));
     }
@@ -243,14 +245,19 @@ fn value(field: &Field, written: &Written, edge: Edge) -> Parsed<Value<'static>>
     value.map_or_else(|| wrong(field, written).fail(), Ok)
 }
 
+/// As on the command line; what is shown of a year beyond four digits begins with a sign.
+fn time(text: &str, edge: Edge) -> Option<Timestamp> {
+    time::parse(text.strip_prefix('@').unwrap_or(text), edge).ok()
+}
+
 fn wrong(field: &Field, written: &Written) -> Mistake {
-    let what = match field.kind {
-        Kind::Time | Kind::Date => "a time, such as 2026-11-23T10:00:00Z or 2026-11-23",
-        Kind::Ip => "an address or network, such as 192.0.2.1 or 192.0.2.0/24",
-        Kind::Boolean => "true or false",
-        _ => "a number",
+    let values = match field.kind {
+        Kind::Time | Kind::Date => "times, such as 2026-11-23T10:00:00Z or 2026-11-23",
+        Kind::Ip => "addresses, such as 192.0.2.1; 192.0.2.0/24 is a network of them",
+        Kind::Boolean => "true and false",
+        _ => "numbers",
     };
     let text = written.text();
     Mistake::at(written.span.clone(), format!("{text} is no value of {}", field.name))
-        .hint(format!("its values are {what}").replace("are a number", "are numbers"))
+        .hint(format!("its values are {values}"))
 }

@@ -216,6 +216,9 @@ pub(super) fn alone(token: &Token<'_>) -> Mistake {
         Kind::Dotted | Kind::Ipv6(_) => mistake.hint(format!("write host {text}, or net {text}")),
         Kind::Mac(_) => mistake.hint(format!("write ether host {text}")),
         Kind::Number(_) => mistake.hint(format!("write port {text}")),
+        Kind::Word if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') => {
+            mistake.hint("put spaces around the minus to subtract")
+        }
         _ => mistake.hint(format!("write host {text}, port {text}, or \"{text}\" for text")),
     }
 }

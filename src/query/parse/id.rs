@@ -101,7 +101,16 @@ pub(super) fn filter(
                     .fail(),
             }
         }
-        Kind::Number(number) => numbered(token, *number, qualifiers),
+        Kind::Number(number) => {
+            let is_spaced = input.first().is_some_and(|next| next.is_sign("-"));
+            if what == What::PortRange && is_spaced {
+                return token
+                    .mistake("a range of ports is written without spaces")
+                    .hint(format!("write portrange {number}-…"))
+                    .fail();
+            }
+            numbered(token, *number, qualifiers)
+        }
         _ => named(token, qualifiers),
     }
 }

@@ -12,7 +12,6 @@ mod mistake;
 mod names;
 mod primitive;
 mod quoted;
-mod time;
 mod token;
 mod wlan;
 
@@ -22,7 +21,6 @@ use crate::query::{Filter, ParseError};
 pub(super) use lexer::is_plain_name;
 use mistake::Mistake;
 pub use names::service_name;
-pub use time::{Edge, time};
 
 /// Levels of parentheses and negations. Reading, showing and looking at a filter takes stack for
 /// each of them.

@@ -159,7 +159,7 @@ fn qualified(
         "portrange" => Some(What::PortRange),
         "proto" if direction.is_none() => Some(What::Proto),
         "protochain" if direction.is_none() => Some(What::ProtoChain),
-        "gateway" => return gateway(first),
+        "gateway" => return gateway(word.unwrap_or(first)),
         _ => None,
     };
     if direction.is_some() && kind.is_some() {

@@ -4,20 +4,33 @@ use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
 use crate::document::Value;
-use crate::document::fields::FieldId;
+use crate::document::fields::{FieldId, Kind};
 use crate::document::payload;
 use crate::packet::Timestamp;
-use crate::query::{Order, Query, TimeRange};
-use crate::store::pushdown::{self, Condition};
+use crate::query::{Order, TimeRange, Wildcard};
+use crate::store::pushdown::{Abilities, Answering, Condition};
 
-/// A superset of what `query` selects, as a `query` clause, in an archive with an index of the
-/// payload or in one without. Nothing is scored.
-pub(super) fn query(query: &Query, payload: bool) -> Json {
-    let mut filters = vec![time(&query.time)];
-    match pushdown::superset(&query.filter, payload) {
+/// The years 0 and 9999, which a `date` can be written with.
+const FIRST_DATE: Timestamp = Timestamp::from_nanoseconds(-62_167_219_200 * 1_000_000_000);
+/// See [`FIRST_DATE`].
+const LAST_DATE: Timestamp = Timestamp::from_nanoseconds(253_402_300_799 * 1_000_000_000);
+
+/// What the server can be asked, in an archive with an index of the payload or in one without.
+pub(super) fn abilities(payload: bool) -> Abilities {
+    let answering = |id: FieldId| match id.field() {
+        field if !field.indexed || field.kind == Kind::Terms => Answering::Nothing,
+        _ => Answering::Itself,
+    };
+    Abilities { payload, several_packets: false, answering }
+}
+
+/// The condition and the time range as a `query` clause. Nothing is scored.
+pub(super) fn query(of: &Condition, range: &TimeRange) -> Json {
+    let mut filters = vec![time(range)];
+    match of {
         Condition::All => {}
         Condition::And(conditions) => filters.extend(conditions.iter().map(condition)),
-        other => filters.push(condition(&other)),
+        other => filters.push(condition(other)),
     }
     json!({ "bool": { "filter": filters } })
 }
@@ -41,7 +54,6 @@ pub(super) fn sort(order: Order) -> Json {
 /// is no packet (setup's probe has none).
 fn time(range: &TimeRange) -> Json {
     let field = FieldId::Timestamp.field().name;
-    let indexed = |time: Timestamp| Timestamp::from_nanoseconds(time.indexed().into()).to_string();
     match (range.earliest, range.latest) {
         (None, None) => json!({ "exists": { "field": field } }),
         (Some(earliest), None) => json!({ "range": { field: { "gte": indexed(earliest) } } }),
@@ -50,6 +62,10 @@ fn time(range: &TimeRange) -> Json {
             json!({ "range": { field: { "gte": indexed(earliest), "lte": indexed(latest) } } })
         }
     }
+}
+
+fn indexed(time: Timestamp) -> String {
+    Timestamp::from_nanoseconds(time.indexed().into()).to_string()
 }
 
 fn condition(part: &Condition) -> Json {
@@ -63,7 +79,14 @@ fn condition(part: &Condition) -> Json {
             let conditions: Vec<Json> = conditions.iter().map(condition).collect();
             json!({ "bool": { "should": conditions, "minimum_should_match": 1 } })
         }
+        Condition::Not(inner) => json!({ "bool": { "must_not": [condition(inner)] } }),
         Condition::Equals(field, value) => json!({ "term": { field.field().name: term(value) } }),
+        Condition::Between(field, first, last) => between(*field, first.as_ref(), last.as_ref()),
+        Condition::Like(field, wildcard) => {
+            json!({ "wildcard": { field.field().name: { "value": like(wildcard) } } })
+        }
+        Condition::Exists(field) => json!({ "exists": { "field": field.field().name } }),
+        Condition::TooLong(field) => json!({ "term": { "_ignored": field.field().name } }),
         Condition::InNetwork(field, network) => in_network(*field, network),
         Condition::Ids(ids) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
@@ -93,6 +116,34 @@ fn in_network(field: FieldId, network: &IpNet) -> Json {
     json!({ "range": { field: { "gte": network.network(), "lte": network.broadcast() } } })
 }
 
+fn between(field: FieldId, first: Option<&Value<'_>>, last: Option<&Value<'_>>) -> Json {
+    let mut ends = serde_json::Map::new();
+    for (word, end) in [("gte", first), ("lte", last)] {
+        if let Some(end) = end {
+            ends.insert(word.to_owned(), bound(field, end));
+        }
+    }
+    json!({ "range": { field.field().name: ends } })
+}
+
+/// Times are brought into what the index can hold, as those of packets are.
+fn bound(field: FieldId, value: &Value<'_>) -> Json {
+    match (field.field().kind, value) {
+        (Kind::Time, Value::Time(time)) => json!(indexed(*time)),
+        (Kind::Date, Value::Time(time)) => json!((*time).clamp(FIRST_DATE, LAST_DATE).to_string()),
+        _ => term(value),
+    }
+}
+
+/// A star is any text, a question mark any character.
+fn like(wildcard: &Wildcard) -> String {
+    let escaped = |part: &String| {
+        let escape = |c: char| ['*', '?', '\\'].contains(&c).then_some('\\').into_iter().chain([c]);
+        part.chars().flat_map(escape).collect::<String>()
+    };
+    wildcard.parts.iter().map(escaped).collect::<Vec<_>>().join("*")
+}
+
 fn term(value: &Value<'_>) -> Json {
     match value {
         Value::Number(number) => json!(number),
@@ -105,10 +156,15 @@ fn term(value: &Value<'_>) -> Json {
 mod tests {
     use super::*;
     use crate::packet::PacketId;
-    use crate::query::{Filter, Predicate, Protocol, Scope};
+    use crate::query::{Filter, Predicate, Protocol, Query, Scope};
+    use crate::store::pushdown::Plan;
+
+    fn clause(of: &Query) -> Json {
+        query(&Plan::new(of, &abilities(true)).condition, &of.time)
+    }
 
     fn filters(filter: Filter) -> Json {
-        let query = query(&Query { filter, ..Query::all() }, true);
+        let query = clause(&Query { filter, ..Query::all() });
         let filters = query["bool"]["filter"].as_array().unwrap();
         assert_eq!(filters[0], json!({ "exists": { "field": "@timestamp" } }));
         json!(filters[1..])
@@ -127,8 +183,8 @@ mod tests {
                 { "term": { "related.ip": "192.0.2.1" } },
                 { "bool": { "minimum_should_match": 1, "should": [
                     { "term": { "source.port": 53 } },
-                    { "term": { "destination.port": 53 } },
                     { "term": { "packet.outer.source.port": 53 } },
+                    { "term": { "destination.port": 53 } },
                     { "term": { "packet.outer.destination.port": 53 } },
                 ] } },
             ])
@@ -153,7 +209,19 @@ mod tests {
             ] } }])
         );
         assert_eq!(filters(Filter::Or(Vec::new())), json!([{ "match_none": {} }]));
-        assert_eq!(filters(Filter::Not(Box::new(host("192.0.2.1/32")))), json!([]));
+        let in_header = |field: &str| json!({ "term": { field: "192.0.2.1" } });
+        assert_eq!(
+            filters(host("192.0.2.1/32").negated()),
+            json!([{ "bool": { "must_not": [{ "bool": { "filter": [
+                { "bool": { "minimum_should_match": 1, "should": [
+                    in_header("source.ip"),
+                    in_header("packet.outer.source.ip"),
+                    in_header("destination.ip"),
+                    in_header("packet.outer.destination.ip"),
+                ] } },
+                { "bool": { "must_not": [{ "term": { "packet.layers": "ipv6" } }] } },
+            ] } }] } }])
+        );
     }
 
     #[test]
@@ -187,7 +255,7 @@ mod tests {
             ),
         ] {
             let time = TimeRange { earliest, latest };
-            let query = query(&Query { time, ..Query::all() }, false);
+            let query = clause(&Query { time, ..Query::all() });
             assert_eq!(query["bool"]["filter"], json!([{ "range": { "@timestamp": expected } }]));
         }
     }

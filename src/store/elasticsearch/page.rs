@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::answer::Failure;
 use super::document::{Decoder, SourceFields};
 use crate::packet::StoredPacket;
+use crate::store::Estimate;
 
 /// Packets of one page.
 #[derive(Debug)]
@@ -69,11 +70,11 @@ struct Hits<H> {
 
 #[derive(Deserialize)]
 struct Aggregations {
-    longest: Longest,
+    longest: Number,
 }
 
 #[derive(Deserialize)]
-struct Longest {
+struct Number {
     value: Option<f64>,
 }
 
@@ -146,6 +147,42 @@ pub(super) fn count(answer: &[u8]) -> Result<u64, Failure> {
         .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
     match answer.shards.failed {
         0 => Ok(answer.count),
+        failed => Err(incomplete(failed)),
+    }
+}
+
+#[derive(Deserialize)]
+struct Sized {
+    #[serde(rename = "_shards")]
+    shards: Shards,
+    hits: TotalHits,
+    aggregations: SizedAggregations,
+}
+
+#[derive(Deserialize)]
+struct TotalHits {
+    total: Total,
+}
+
+#[derive(Deserialize)]
+struct Total {
+    value: u64,
+}
+
+#[derive(Deserialize)]
+struct SizedAggregations {
+    bytes: Number,
+}
+
+/// Reads the answer to an estimate.
+pub(super) fn estimate(answer: &[u8]) -> Result<Estimate, Failure> {
+    let answer: Sized = serde_json::from_slice(answer)
+        .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+    match answer.shards.failed {
+        0 => Ok(Estimate {
+            packets: answer.hits.total.value,
+            bytes: answer.aggregations.bytes.value.map_or(0, as_length),
+        }),
         failed => Err(incomplete(failed)),
     }
 }

@@ -19,8 +19,8 @@ use crate::document::fields::FieldId;
 use crate::document::sequence;
 use crate::packet::{Fingerprint, StoredPacket};
 use crate::query::{Order, Query};
-use crate::store::pushdown;
-use crate::store::{StoreError, StoreErrorKind, StoreResult};
+use crate::store::pushdown::{Abilities, Plan};
+use crate::store::{Estimate, Explanation, StoreError, StoreErrorKind, StoreResult};
 
 /// Bytes of an answer that is asked for; two of them, and their packets, are in memory at once.
 const PAGE_BYTES: u64 = 12 << 20;
@@ -55,8 +55,13 @@ pub(super) fn fetch(
 
 /// What the server is asked for `query`.
 pub(super) async fn clause(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Json> {
-    let payload = pushdown::is_about_text(&query.filter) && archive.meta(client).await?.payload;
-    Ok(dsl::query(query, payload))
+    Ok(dsl::query(&plan(client, archive, query).await?.condition, &query.time))
+}
+
+/// How the server is asked for `query`.
+pub(super) async fn plan(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Plan> {
+    let payload = Abilities::is_about_text(&query.filter) && archive.meta(client).await?.payload;
+    Ok(Plan::new(query, &dsl::abilities(payload)))
 }
 
 /// How many documents `query` finds in an archive; all of them, unlike the total of a search.
@@ -68,15 +73,38 @@ pub(super) async fn count(client: &Client, archive: &Archive, query: &Query) -> 
     count.map_err(|failure| failure.during(format!("count in {}/{index}", client.address())))
 }
 
-/// The search as it is sent, without page and snapshot.
+/// How many packets `query` finds, and their captured bytes.
+pub(super) async fn estimate(
+    client: &Client,
+    archive: &Archive,
+    query: &Query,
+) -> StoreResult<Estimate> {
+    let length = FieldId::PacketCapturedLength.field().name;
+    let body = json!({
+        "size": 0,
+        "query": clause(client, archive, query).await?,
+        "track_total_hits": true,
+        "aggs": { "bytes": { "sum": { "field": length } } },
+    });
+    let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
+    let answer = client.send(Request::post(path).json(&body)).await;
+    let estimate = answer.and_then(|answer| page::estimate(&answer));
+    estimate.map_err(|failure| {
+        failure.during(format!("count in {}/{}", client.address(), archive.name))
+    })
+}
+
+/// How the archive goes about `query`: the search as it is sent, without page and snapshot.
 pub(super) async fn explain(
     client: &Client,
     archive: &Archive,
     query: &Query,
-) -> StoreResult<String> {
-    let query_clause = clause(client, archive, query).await?;
-    let body = json!({ "query": query_clause, "sort": dsl::sort(query.order) });
-    Ok(format!("GET /{}/_search\n{body:#}", archive.name))
+) -> StoreResult<Explanation> {
+    let plan = plan(client, archive, query).await?;
+    let clause = dsl::query(&plan.condition, &query.time);
+    let body = json!({ "query": clause, "sort": dsl::sort(query.order) });
+    let request = format!("GET /{}/_search\n{body:#}", archive.name);
+    Ok(Explanation { plan, request })
 }
 
 /// The reader runs in a task of its own, so that it fetches the next page meanwhile, and ends
@@ -214,7 +242,7 @@ impl Search {
         );
         let lengths = Lengths::read(&self.ask(cursor, body).await?)?;
         cursor.snapshot = lengths.snapshot;
-        cursor.planned = plan(&lengths.lengths);
+        cursor.planned = page_sizes(&lengths.lengths);
         Ok(cursor.planned.pop_front().unwrap_or(FIRST_PAGE))
     }
 
@@ -281,7 +309,7 @@ fn hit_bytes(captured_length: u64) -> u64 {
 }
 
 /// Sizes of pages for packets of these lengths, in order.
-fn plan(lengths: &[u64]) -> VecDeque<u64> {
+fn page_sizes(lengths: &[u64]) -> VecDeque<u64> {
     let mut sizes = VecDeque::new();
     let (mut size, mut bytes) = (0, 0);
     for length in lengths {
@@ -361,10 +389,10 @@ mod tests {
 
     #[test]
     fn long_packets_make_small_pages() {
-        assert_eq!(plan(&[]), [1]);
-        assert_eq!(plan(&vec![60; 9_999]), [LARGEST_PAGE]);
+        assert_eq!(page_sizes(&[]), [1]);
+        assert_eq!(page_sizes(&vec![60; 9_999]), [LARGEST_PAGE]);
         let jumbo = 6 << 20;
-        assert_eq!(plan(&[jumbo; 3]), [1, 1, 2]);
-        assert_eq!(plan(&[60, 60, 100 << 20, 60]), [2, 1, 2]);
+        assert_eq!(page_sizes(&[jumbo; 3]), [1, 1, 2]);
+        assert_eq!(page_sizes(&[60, 60, 100 << 20, 60]), [2, 1, 2]);
     }
 }

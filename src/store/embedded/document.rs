@@ -110,10 +110,12 @@ impl PacketDocument {
             document::Document::of(record)
         };
         for (id, value) in fields.values() {
-            if let Some((field, search)) = LAYOUT.field(*id)
-                && let Some(leaf) = document.leaf(search, value)
-            {
+            let Some((field, search)) = LAYOUT.field(*id) else { continue };
+            if let Some(leaf) = document.leaf(search, value) {
                 document.values.push((field, leaf));
+            } else {
+                let leaf = document.text(id.field().name);
+                document.values.push((LAYOUT.too_long, leaf));
             }
         }
         Ok(document)

@@ -2,9 +2,10 @@
 //!
 //! `folder` knows the directory and its files, `lock` lets one process write at a time,
 //! `writer` appends and prunes, `known` remembers what is stored already; `search` finds keys
-//! in order, `read` turns them into packets; `schema`, `document`, `record` and `query`
+//! in order, `read` turns them into packets; `schema`, `document`, `record`, `query` and `wildcard`
 //! translate between the archive's words and tantivy's; `slices` and `status` count.
 
+mod aggregate;
 mod directory;
 mod document;
 mod error;
@@ -23,6 +24,7 @@ mod status;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
+mod wildcard;
 mod writer;
 
 use std::sync::Arc;
@@ -33,16 +35,18 @@ use futures::future::{self, Either};
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use tantivy::Searcher;
 use tantivy::collector::Count;
+use tantivy::query::Query as IndexQuery;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
+use crate::store::pushdown::Plan;
 use crate::store::{
-    Access, AppendOutcome, Backend, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, StoreUrl,
-    Survey,
+    Access, AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, PacketStore,
+    PruneReport, PruneScope, SetupOptions, SetupReport, SetupStep, Slice, StoreError,
+    StoreErrorKind, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 use error::{index_error, io_error};
 use folder::{Contents, Folder};
@@ -132,6 +136,15 @@ impl EmbeddedStore {
             }
         });
     }
+}
+
+/// What the index is asked for `query`.
+fn index_query(query: &Query, snapshot: &Searcher) -> Box<dyn IndexQuery> {
+    query::index_query(&plan(query, snapshot).condition, query.time)
+}
+
+fn plan(query: &Query, snapshot: &Searcher) -> Plan {
+    Plan::new(query, &query::abilities(has_payload(snapshot)))
 }
 
 fn step(what: impl Into<String>, outcome: &str) -> SetupStep {
@@ -229,10 +242,26 @@ impl PacketStore for EmbeddedStore {
         let (folder, query) = (self.folder.clone(), query.clone());
         blocking(&self.folder, move || {
             let snapshot = folder.snapshot()?;
-            let counted =
-                snapshot.search(&query::index_query(&query, has_payload(&snapshot)), &Count);
+            let index_query = index_query(&query, &snapshot);
+            let counted = snapshot.search(index_query.as_ref(), &Count);
             counted
                 .map(|packets| packets as u64)
+                .map_err(|error| index_error(folder.operation("count in"), &error))
+        })
+        .await
+    }
+
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        let (folder, query) = (self.folder.clone(), query.clone());
+        blocking(&self.folder, move || {
+            let searcher = folder.snapshot()?;
+            let plan = plan(&query, &searcher);
+            if !plan.is_exact() {
+                return Ok(None);
+            }
+            let index_query = query::index_query(&plan.condition, query.time);
+            aggregate::aggregate(&searcher, index_query.as_ref(), what)
+                .map(Some)
                 .map_err(|error| index_error(folder.operation("count in"), &error))
         })
         .await
@@ -247,8 +276,20 @@ impl PacketStore for EmbeddedStore {
         Ok(survey)
     }
 
-    async fn explain(&self, query: &Query) -> StoreResult<String> {
-        Ok(query::explain(query, self.has_payload().await?))
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
+        let (folder, query) = (self.folder.clone(), query.clone());
+        blocking(&self.folder, move || {
+            let snapshot = folder.snapshot()?;
+            search::estimate(&snapshot, index_query(&query, &snapshot).as_ref())
+                .map_err(|error| index_error(folder.operation("count in"), &error))
+        })
+        .await
+    }
+
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
+        let plan = Plan::new(query, &query::abilities(self.has_payload().await?));
+        let request = query::explain(&plan.condition, query.time);
+        Ok(Explanation { plan, request })
     }
 
     async fn slices(&self, cut: Option<Timestamp>) -> StoreResult<Vec<Slice>> {
@@ -321,7 +362,7 @@ impl Fetch {
     fn new(folder: Folder, query: &Query) -> StoreResult<Self> {
         let searcher = folder.snapshot()?;
         let reader = Arc::new(Reader::new(searcher.clone()));
-        let index_query = query::index_query(query, has_payload(&searcher));
+        let index_query = index_query(query, &searcher);
         let hits = Hits::new(searcher, index_query.as_ref(), query.order)
             .map_err(|error| index_error(folder.operation("search"), &error))?;
         Ok(Self { folder, hits, reader })

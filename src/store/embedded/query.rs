@@ -1,14 +1,14 @@
-//! Conditions → tantivy queries. What cannot be expressed becomes "every packet": the answer
-//! may hold more than asked.
+//! Conditions → tantivy queries, word for word: a condition may stand under a `not`.
 
 use std::collections::HashSet;
+use std::net::Ipv6Addr;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
 use tantivy::query::{
-    AllQuery, BooleanQuery, EmptyQuery, Query as IndexQuery, RangeQuery, TermQuery,
+    AllQuery, BooleanQuery, EmptyQuery, Occur, Query as IndexQuery, RangeQuery, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, SegmentReader, Term};
@@ -16,27 +16,31 @@ use tantivy::{DocId, SegmentReader, Term};
 use crate::document::Value;
 use crate::document::fields::FieldId;
 use crate::packet::{Fingerprint, PacketId, Timestamp};
-use crate::query::{Query, TimeRange};
-use crate::store::embedded::document::{exact_time, id_halves, is_indexed, mapped};
+use crate::query::TimeRange;
+use crate::store::embedded::document::{exact_time, id_halves, mapped};
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT, Search, answering};
-use crate::store::pushdown::{Condition, superset};
+use crate::store::embedded::wildcard::WildcardQuery;
+use crate::store::pushdown::{Abilities, Condition};
 
-/// What the index is asked for `query`, with terms of the payload or without.
-pub(super) fn index_query(query: &Query, payload: bool) -> Box<dyn IndexQuery> {
-    let condition = of_condition(&superset(&query.filter, payload));
-    match of_time(query.time) {
+/// What the index can be asked, with terms of the payload or without.
+pub(super) fn abilities(payload: bool) -> Abilities {
+    Abilities { payload, several_packets: false, answering }
+}
+
+/// What the index is asked.
+pub(super) fn index_query(condition: &Condition, time: TimeRange) -> Box<dyn IndexQuery> {
+    let condition = of_condition(condition);
+    match of_time(time) {
         Some(time) => Box::new(BooleanQuery::intersection(vec![condition, time])),
         None => condition,
     }
 }
 
 /// The same, for people to read.
-pub(super) fn explain(query: &Query, payload: bool) -> String {
-    let TimeRange { earliest, latest } = query.time;
-    let condition = match superset(&query.filter, payload) {
-        Condition::Or(conditions) if earliest.or(latest).is_some() => {
-            format!("({})", Condition::Or(conditions))
-        }
+pub(super) fn explain(condition: &Condition, time: TimeRange) -> String {
+    let TimeRange { earliest, latest } = time;
+    let condition = match condition {
+        Condition::Or(_) if earliest.or(latest).is_some() => format!("({condition})"),
         condition => condition.to_string(),
     };
     let earliest = earliest.map(|time| format!(" and @timestamp >= {time}"));
@@ -60,10 +64,37 @@ fn of_condition(condition: &Condition) -> Box<dyn IndexQuery> {
         Condition::Or(conditions) if conditions.is_empty() => Box::new(EmptyQuery),
         Condition::And(conditions) => Box::new(BooleanQuery::intersection(all(conditions))),
         Condition::Or(conditions) => Box::new(BooleanQuery::union(all(conditions))),
-        Condition::Equals(id, value) => equals(*id, value),
-        Condition::InNetwork(id, network) => in_network(*id, network),
+        Condition::Not(condition) => Box::new(BooleanQuery::new(vec![
+            (Occur::Must, Box::new(AllQuery)),
+            (Occur::MustNot, of_condition(condition)),
+        ])),
         Condition::Ids(ids) => of_ids(ids),
         Condition::Terms(terms) => of_terms(terms),
+        Condition::Equals(id, value) => of_field(*id, |at| equals(at, value)),
+        Condition::InNetwork(id, network) => of_field(*id, |at| in_network(at, network)),
+        Condition::Between(id, first, last) => {
+            of_field(*id, |at| between(at, first.as_ref(), last.as_ref()))
+        }
+        Condition::Like(id, wildcard) => {
+            of_field(*id, |at| Box::new(WildcardQuery::new(at.field, wildcard)))
+        }
+        Condition::Exists(id) => of_field(*id, |at| between(at, None, None)),
+        Condition::TooLong(id) => term(Term::from_field_text(LAYOUT.too_long, id.field().name)),
+    }
+}
+
+/// A field of the index.
+#[derive(Clone, Copy)]
+struct At {
+    field: Field,
+    search: Search,
+}
+
+/// Nothing has a value of a field that is not there: [`answering`] says which are.
+fn of_field(id: FieldId, ask: impl FnOnce(At) -> Box<dyn IndexQuery>) -> Box<dyn IndexQuery> {
+    match LAYOUT.field(id) {
+        Some((field, search)) => ask(At { field, search }),
+        None => Box::new(EmptyQuery),
     }
 }
 
@@ -76,33 +107,63 @@ fn of_terms(terms: &[String]) -> Box<dyn IndexQuery> {
     Box::new(BooleanQuery::intersection(terms.collect()))
 }
 
-fn equals(id: FieldId, value: &Value<'_>) -> Box<dyn IndexQuery> {
-    let Some((field, search)) = LAYOUT.field(answering(id)) else { return Box::new(AllQuery) };
-    match (search, value) {
-        (Search::Text, Value::Text(text)) if is_indexed(text) => {
-            term(Term::from_field_text(field, text))
-        }
-        (Search::Capture, Value::Text(text)) => match Fingerprint::parse(text) {
-            Some(capture) => term(Term::from_field_bytes(field, &capture.0)),
-            None => Box::new(EmptyQuery),
-        },
-        (Search::Number, Value::Number(number)) => term(Term::from_field_i64(field, *number)),
-        (Search::Column, Value::Number(number)) => column_range(id, *number, *number),
-        (Search::Column, Value::Time(time)) => column_range(id, time.indexed(), time.indexed()),
-        (Search::Ip, Value::Ip(address)) => term(Term::from_field_ip_addr(field, mapped(*address))),
-        (Search::Flag, Value::Boolean(flag)) => term(Term::from_field_bool(field, *flag)),
-        _ => Box::new(AllQuery),
+/// A field has values of its own kind only.
+fn equals(at: At, value: &Value<'_>) -> Box<dyn IndexQuery> {
+    match value_term(at, value) {
+        Some(value) if at.search == Search::Column => range(Some(value.clone()), Some(value)),
+        Some(value) => term(value),
+        None => Box::new(EmptyQuery),
     }
 }
 
-fn in_network(id: FieldId, network: &IpNet) -> Box<dyn IndexQuery> {
-    let Some((field, Search::Ip)) = LAYOUT.field(answering(id)) else { return Box::new(AllQuery) };
-    let address = |address| Term::from_field_ip_addr(field, mapped(address));
+fn in_network(at: At, network: &IpNet) -> Box<dyn IndexQuery> {
+    let address = |address| Term::from_field_ip_addr(at.field, mapped(address));
     let (first, last) = (address(network.network()), address(network.broadcast()));
-    if first == last {
-        return term(first);
+    if first == last { term(first) } else { range(Some(first), Some(last)) }
+}
+
+fn between(at: At, first: Option<&Value<'_>>, last: Option<&Value<'_>>) -> Box<dyn IndexQuery> {
+    let end = |value: Option<&Value<'_>>| value.map(|value| value_term(at, value));
+    match (end(first), end(last)) {
+        (Some(None), _) | (_, Some(None)) => Box::new(EmptyQuery),
+        // A range needs an end, to know its field.
+        (None, None) => range(Some(first_term(at)), None),
+        (first, last) => range(first.flatten(), last.flatten()),
     }
-    Box::new(RangeQuery::new(Bound::Included(first), Bound::Included(last)))
+}
+
+/// The value as a term of the field; `None` when the field has none of its kind.
+fn value_term(at: At, value: &Value<'_>) -> Option<Term> {
+    Some(match (at.search, value) {
+        (Search::Text, Value::Text(text)) => Term::from_field_text(at.field, text),
+        (Search::Capture, Value::Text(text)) => {
+            Term::from_field_bytes(at.field, &Fingerprint::parse(text)?.0)
+        }
+        (Search::Number | Search::Column, Value::Number(number)) => {
+            Term::from_field_i64(at.field, *number)
+        }
+        (Search::Column, Value::Time(time)) => Term::from_field_i64(at.field, time.indexed()),
+        (Search::Ip, Value::Ip(address)) => Term::from_field_ip_addr(at.field, mapped(*address)),
+        (Search::Flag, Value::Boolean(flag)) => Term::from_field_bool(at.field, *flag),
+        _ => return None,
+    })
+}
+
+/// No term of the field stands before this one.
+fn first_term(At { field, search }: At) -> Term {
+    match search {
+        Search::Text | Search::Terms => Term::from_field_text(field, ""),
+        Search::Capture => Term::from_field_bytes(field, &[]),
+        Search::Number | Search::Column => Term::from_field_i64(field, i64::MIN),
+        Search::Ip => Term::from_field_ip_addr(field, Ipv6Addr::UNSPECIFIED),
+        Search::Flag => Term::from_field_bool(field, false),
+    }
+}
+
+/// Both ends belong to the range.
+fn range(first: Option<Term>, last: Option<Term>) -> Box<dyn IndexQuery> {
+    let end = |term: Option<Term>| term.map_or(Bound::Unbounded, Bound::Included);
+    Box::new(RangeQuery::new(end(first), end(last)))
 }
 
 /// Ids stand in columns only, since a posting list for each packet would cost as much as the
@@ -138,45 +199,42 @@ fn term(term: Term) -> Box<dyn IndexQuery> {
 
 /// Both ends belong to the range.
 fn column_range(id: FieldId, first: i64, last: i64) -> Box<dyn IndexQuery> {
-    let Some((field, Search::Column)) = LAYOUT.field(answering(id)) else {
-        return Box::new(AllQuery);
-    };
-    if first > last {
-        return Box::new(EmptyQuery);
-    }
-    let bound = |field: Field, number| Bound::Included(Term::from_field_i64(field, number));
-    Box::new(RangeQuery::new(bound(field, first), bound(field, last)))
+    of_field(id, |at| {
+        let end = |number| Some(Term::from_field_i64(at.field, number));
+        if first > last { Box::new(EmptyQuery) } else { range(end(first), end(last)) }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::{Filter, Predicate};
+    use crate::query::{Filter, Predicate, Query};
+    use crate::store::pushdown::Plan;
+
+    fn condition(filter: Filter) -> Condition {
+        Plan::new(&Query { filter, ..Query::all() }, &abilities(false)).condition
+    }
 
     #[test]
     fn explains_the_whole_question() {
-        let time = Timestamp::from_parts(1_700_000_000, 0);
-        let query = Query {
-            filter: Filter::Is(Predicate::port(53)),
-            time: TimeRange { earliest: Some(time), latest: None },
-            ..Query::all()
-        };
+        let earliest = Some(Timestamp::from_parts(1_700_000_000, 0));
+        let port = condition(Predicate::port(53).into());
         assert_eq!(
-            explain(&query, false),
-            "(source.port:53 or destination.port:53 or packet.outer.source.port:53 \
+            explain(&port, TimeRange { earliest, latest: None }),
+            "(source.port:53 or packet.outer.source.port:53 or destination.port:53 \
              or packet.outer.destination.port:53) and @timestamp >= 2023-11-14T22:13:20.000000000Z"
         );
-        assert_eq!(explain(&Query::all(), false), "all");
+        assert_eq!(explain(&Condition::All, TimeRange::default()), "all");
     }
 
     #[test]
     fn ports_and_addresses_are_terms_and_networks_are_ranges() {
-        let question = |filter: Filter| format!("{:?}", of_condition(&superset(&filter, false)));
-        let host = |text: &str| Filter::Is(Predicate::host(text.parse().unwrap()));
+        let question = |filter: Filter| format!("{:?}", of_condition(&condition(filter)));
+        let host = |text: &str| Predicate::host(text.parse().unwrap()).into();
         assert!(question(host("192.0.2.1/32")).starts_with("TermQuery"));
         assert!(question(host("192.0.2.0/24")).starts_with("RangeQuery"));
         assert_eq!(question(Filter::All), "AllQuery");
         assert_eq!(question(Filter::Or(Vec::new())), "EmptyQuery");
-        assert!(!question(Filter::Is(Predicate::port(53))).contains("AllQuery"));
+        assert!(!question(Predicate::port(53).into()).contains("AllQuery"));
     }
 }

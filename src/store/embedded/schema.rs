@@ -10,6 +10,7 @@ use tantivy::schema::{
 };
 
 use crate::document::fields::{FieldId, Kind};
+use crate::store::pushdown::Answering;
 
 /// Name of the stored field; it tells an index of this archive from anybody else's.
 pub(super) const RECORD: &str = "_record";
@@ -21,6 +22,8 @@ pub(super) const ID_LOW: &str = "_id_low";
 const BLOCK: &str = "_block";
 /// Times at and beyond the ends of the index: see [`super::document::exact_time`].
 const EXACT_TIME: &str = "_exact_time";
+/// Names of the fields that have a text which is too long to be found.
+const TOO_LONG: &str = "_too_long";
 
 /// How a field can be searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,27 +46,33 @@ pub(super) enum Search {
 
 /// The field that answers for `id`: another one where that holds all its values, since an
 /// answer may be too large, and each term costs time and space.
-pub(super) fn answering(id: FieldId) -> FieldId {
+pub(super) fn answering(id: FieldId) -> Answering {
     match id {
         FieldId::SourceIp
         | FieldId::DestinationIp
         | FieldId::PacketOuterSourceIp
-        | FieldId::PacketOuterDestinationIp => FieldId::RelatedIp,
-        FieldId::NetworkBytes => FieldId::PacketLength,
-        id => id,
+        | FieldId::PacketOuterDestinationIp => Answering::Other(FieldId::RelatedIp),
+        FieldId::NetworkBytes => Answering::Other(FieldId::PacketLength),
+        id if search_of(id).is_some() => Answering::Itself,
+        _ => Answering::Nothing,
     }
 }
 
 /// How `id` is indexed; `None` when it is only kept, or another field answers for it.
 fn search_of(id: FieldId) -> Option<Search> {
     let field = id.field();
-    if answering(id) != id {
-        return None;
-    }
     if !field.indexed {
         return None;
     }
     Some(match (id, field.kind) {
+        (
+            FieldId::SourceIp
+            | FieldId::DestinationIp
+            | FieldId::PacketOuterSourceIp
+            | FieldId::PacketOuterDestinationIp
+            | FieldId::NetworkBytes,
+            _,
+        ) => return None,
         (FieldId::PacketCapture, _) => Search::Capture,
         (
             FieldId::SourcePort
@@ -91,6 +100,7 @@ pub(super) struct Layout {
     pub(super) id_low: Field,
     pub(super) block: Field,
     pub(super) exact_time: Field,
+    pub(super) too_long: Field,
     by_id: Vec<Option<(Field, Search)>>,
 }
 
@@ -108,6 +118,7 @@ impl Layout {
         let id_low = builder.add_u64_field(ID_LOW, column());
         let block = builder.add_bytes_field(BLOCK, term());
         let exact_time = builder.add_bytes_field(EXACT_TIME, term());
+        let too_long = add_text(&mut builder, TOO_LONG, "raw");
         let mut by_id: Vec<Option<(Field, Search)>> = FieldId::ALL
             .iter()
             .map(|id| match search_of(*id)? {
@@ -120,7 +131,16 @@ impl Layout {
             let terms = FieldId::PacketPayloadTerms;
             by_id[terms as usize] = Some((add(&mut builder, terms, Search::Terms), Search::Terms));
         }
-        Self { schema: builder.build(), record, id_high, id_low, block, exact_time, by_id }
+        Self {
+            schema: builder.build(),
+            record,
+            id_high,
+            id_low,
+            block,
+            exact_time,
+            too_long,
+            by_id,
+        }
     }
 
     /// The schema of a store with or without an index of the payload.
@@ -143,13 +163,8 @@ impl Layout {
 fn add(builder: &mut SchemaBuilder, id: FieldId, search: Search) -> Field {
     let name = id.field().name;
     match search {
-        Search::Text | Search::Terms => {
-            let indexing = TextFieldIndexing::default()
-                .set_tokenizer(if search == Search::Text { "raw" } else { "whitespace" })
-                .set_fieldnorms(false)
-                .set_index_option(IndexRecordOption::Basic);
-            builder.add_text_field(name, TextOptions::default().set_indexing_options(indexing))
-        }
+        Search::Text => add_text(builder, name, "raw"),
+        Search::Terms => add_text(builder, name, "whitespace"),
         Search::Ip => builder.add_ip_addr_field(name, IpAddrOptions::default().set_indexed()),
         Search::Number => builder.add_i64_field(name, NumericOptions::default().set_indexed()),
         Search::Column => builder.add_i64_field(name, NumericOptions::default().set_fast()),
@@ -160,6 +175,14 @@ fn add(builder: &mut SchemaBuilder, id: FieldId, search: Search) -> Field {
     }
 }
 
+fn add_text(builder: &mut SchemaBuilder, name: &str, tokenizer: &str) -> Field {
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer(tokenizer)
+        .set_fieldnorms(false)
+        .set_index_option(IndexRecordOption::Basic);
+    builder.add_text_field(name, TextOptions::default().set_indexing_options(indexing))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,21 +191,19 @@ mod tests {
     #[test]
     fn every_field_that_can_be_searched_is_in_the_index() {
         for (id, field) in FieldId::ALL.iter().zip(FIELDS) {
-            let found = LAYOUT.field(answering(*id)).map(|(field, _)| field);
-            assert_eq!(found.is_some(), field.indexed, "{}", field.name);
-            if let Some(found) = found {
-                let entry = LAYOUT.schema(true).get_field_entry(found);
-                assert_eq!(entry.name(), answering(*id).field().name);
-                assert!(entry.is_indexed() || entry.is_fast(), "{}", field.name);
-            }
-        }
-    }
-
-    #[test]
-    fn the_fields_that_answer_are_of_the_same_kind() {
-        for id in FieldId::ALL {
-            assert_eq!(answering(*id).field().kind, id.field().kind);
-            assert_eq!(answering(answering(*id)), answering(*id));
+            let answering = match answering(*id) {
+                Answering::Itself => Some(*id),
+                Answering::Other(other) => {
+                    assert_eq!(other.field().kind, field.kind);
+                    assert_eq!(super::answering(other), Answering::Itself);
+                    Some(other)
+                }
+                Answering::Nothing => None,
+            };
+            assert_eq!(answering.is_some(), field.indexed, "{}", field.name);
+            let Some((found, _)) = answering.and_then(|id| LAYOUT.field(id)) else { continue };
+            let entry = LAYOUT.schema(true).get_field_entry(found);
+            assert!(entry.is_indexed() || entry.is_fast(), "{}", field.name);
         }
     }
 

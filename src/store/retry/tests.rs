@@ -60,11 +60,19 @@ impl PacketStore for Moody {
         self.inner.count(query).await
     }
 
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        self.inner.aggregate(query, what).await
+    }
+
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         self.inner.survey(query).await
     }
 
-    async fn explain(&self, query: &Query) -> StoreResult<String> {
+    async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
+        self.inner.estimate(query).await
+    }
+
+    async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
         self.inner.explain(query).await
     }
 

@@ -14,18 +14,25 @@ use crate::support::{Pcap, Sandbox, conversations};
 /// What a plain expression means on tagged frames, and how tcpdump has to be asked for it.
 const TAGGED: &[(&str, &str)] = &[
     ("ip", "ip or (vlan and ip) or (vlan and ip)"),
-    ("host 10.1.1.1", "host 10.1.1.1 or (vlan and host 10.1.1.1) or (vlan and host 10.1.1.1)"),
-    ("udp port 40002", "udp port 40002 or (vlan and udp port 40002) or (vlan and udp port 40002)"),
+    (
+        "outer host 10.1.1.1",
+        "host 10.1.1.1 or (vlan and host 10.1.1.1) or (vlan and host 10.1.1.1)",
+    ),
+    (
+        "outer udp port 40002",
+        "udp port 40002 or (vlan and udp port 40002) or (vlan and udp port 40002)",
+    ),
     ("vlan", "vlan"),
     ("vlan 100", "vlan 100"),
-    ("vlan 100 and ip", "vlan 100 and ip"),
+    ("vlan 7 and ip", "vlan 7 and ip"),
+    ("vlan 100 and vlan 200 and ip6", "vlan 100 and vlan 200 and ip6"),
     ("vlan and vlan", "vlan and vlan"),
     ("vlan 100 or vlan 200", "vlan 100 or vlan 200"),
     ("not vlan", "not vlan"),
     ("ether proto 0x8100", "ether proto 0x8100"),
     ("ether[12:2] = 0x8100", "ether[12:2] = 0x8100"),
     ("mpls", "mpls"),
-    ("mpls 100 or mpls", "mpls 100 or mpls"),
+    ("mpls and mpls", "mpls and mpls"),
     ("pppoed", "pppoed"),
     ("pppoes", "pppoes"),
     ("pppoes and ip", "pppoes and ip"),
@@ -49,9 +56,7 @@ fn tags_are_looked_through() {
         layers.vlan_ids.len() <= 2 && layers.networks.len() < 2 && layers.tunnels.is_empty()
     };
     for (expression, asked) in TAGGED {
-        let about_tags = expression.starts_with("ip")
-            || expression.contains("40002")
-            || expression.starts_with("host");
+        let about_tags = expression.starts_with("ip") || expression.starts_with("outer");
         let corpus = ethernet(&corpora, |record| {
             let layers = &record.layers;
             let names = ["mpls", "pppoe", "macsec", "pbb", "snap"];
@@ -61,7 +66,12 @@ fn tags_are_looked_through() {
         corpus.write(&file);
         let expected = selected_by_tcpdump(&file, &["-O"], asked).unwrap();
         assert!(!expected.is_empty(), "{asked}");
-        assert_eq!(selected_by_matches(&corpus, expression), expected, "{expression}");
+        let found = selected_by_matches(&corpus, expression);
+        let other = found.symmetric_difference(&expected).next().map(|frame| {
+            let record = &corpus.records[usize::try_from(*frame).unwrap() - 1];
+            (&record.layers, &record.stored.packet.data)
+        });
+        assert_eq!(found, expected, "{expression}: {other:02x?}");
     }
 }
 
@@ -71,13 +81,13 @@ fn labels_are_looked_through() {
     let corpora = all_corpora(folder.path());
     let labelled = ethernet(&corpora, |record| {
         record.layers.mpls_labels.len() == 1
-            && record.layers.vlan_ids.is_empty()
-            && record.layers.names.iter().filter(|name| **name == "ethernet").count() == 1
+            && record.stored.packet.data.get(12..14) == Some(&[0x88, 0x47])
     });
     let file = folder.path().join("labelled.pcap");
     labelled.write(&file);
     for (expression, asked) in [
         ("ip", "mpls and ip"),
+        ("ip6", "mpls and ip6"),
         ("outer net 0.0.0.0/0", "mpls and net 0.0.0.0/0"),
         ("outer port 40002", "mpls and port 40002"),
         ("icmp or udp", "mpls and (icmp or udp)"),
@@ -186,7 +196,7 @@ fn a_host_is_known_by_the_name_that_the_archive_saw_resolved() {
     let unknown = sandbox.run(&["fetch", "--count", "-f", "host nobody.example"]);
     assert_eq!((unknown.code, unknown.stdout.as_slice()), (Some(0), b"0\n".as_slice()));
     let warning = "warning: no DNS answer in the archive tells an address of nobody.example\n";
-    assert_eq!(unknown.stderr, warning);
+    assert!(unknown.stderr.starts_with(warning), "{unknown}");
 }
 
 fn applications() -> Vec<u8> {

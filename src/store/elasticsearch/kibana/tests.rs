@@ -21,7 +21,7 @@ fn inside(text: &Json) -> Json {
 /// What there is to count and to group by.
 fn is_aggregatable(name: &str) -> bool {
     let field = FIELDS.iter().find(|field| field.name == name);
-    field.is_some_and(|field| field.indexed && field.kind != Kind::Binary)
+    field.is_some_and(|field| field.indexed && ![Kind::Binary, Kind::Terms].contains(&field.kind))
 }
 
 #[test]

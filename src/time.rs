@@ -2,15 +2,42 @@
 
 use std::time::SystemTime;
 
+use jiff::civil;
+use jiff::tz::TimeZone;
+
 use crate::packet::Timestamp;
-use crate::query;
-pub(super) use crate::query::Edge;
+
+/// Which end of a range a time is for: a date alone means the whole day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// The beginning.
+    Earliest,
+    /// The end.
+    Latest,
+}
 
 /// Reads RFC 3339, a date, a date and time (UTC), seconds since 1970, or an age (`15m`).
-pub(super) fn parse(text: &str, edge: Edge) -> Result<Timestamp, String> {
+///
+/// # Errors
+/// When it is none of these, in words for people.
+pub fn parse(text: &str, edge: Edge) -> Result<Timestamp, String> {
     let text = text.trim();
-    if let Some(time) = query::time(text, edge) {
+    if let Some(time) = epoch(text) {
         return Ok(time);
+    }
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Ok(Timestamp::from_nanoseconds(time.as_nanosecond()));
+    }
+    let is_date = text.len() == "2020-01-01".len();
+    if let (true, Ok(date)) = (is_date, text.parse::<civil::Date>()) {
+        let time = match edge {
+            Edge::Earliest => civil::Time::MIN,
+            Edge::Latest => civil::Time::MAX,
+        };
+        return in_utc(date.to_datetime(time));
+    }
+    if let Ok(time) = text.parse::<civil::DateTime>() {
+        return in_utc(time);
     }
     if let Ok(age) = humantime::parse_duration(text.trim_end_matches("ago").trim_end()) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -20,6 +47,22 @@ pub(super) fn parse(text: &str, edge: Edge) -> Result<Timestamp, String> {
     }
     Err("neither a time (2026-11-23T10:00:00Z), a date, seconds since 1970, nor an age (15m)"
         .to_owned())
+}
+
+fn in_utc(time: civil::DateTime) -> Result<Timestamp, String> {
+    let zoned = time.to_zoned(TimeZone::UTC).map_err(|error| error.to_string())?;
+    Ok(Timestamp::from_nanoseconds(zoned.timestamp().as_nanosecond()))
+}
+
+/// `1700000000` or `1700000000.000000005`; digits beyond the ninth are dropped.
+fn epoch(text: &str) -> Option<Timestamp> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if seconds.is_empty() || !digits(seconds) || !digits(fraction) {
+        return None;
+    }
+    let fraction: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    Some(Timestamp::from_parts(seconds.parse().ok()?, fraction.parse().ok()?))
 }
 
 #[cfg(test)]
