@@ -47,7 +47,7 @@ impl Inside {
     }
 }
 
-impl<'p> Frame<'p> {
+impl Frame<'_> {
     /// The frame with its tags and labels found.
     pub(super) fn behind_tags(mut self) -> Self {
         while self.can_be_tagged() && self.link_type().is_ok_and(|found| TAGS.contains(&found)) {
@@ -197,7 +197,7 @@ impl<'p> Frame<'p> {
     fn is_geneve(&self) -> Verdict {
         let is_datagram = if self.carries_type(IPV4)? {
             let network = self.network();
-            self.byte(network + 9)? == 17 && self.half(network + 6)? & 0x1fff == 0
+            self.byte(network + 9)? == 17 && self.is_first_fragment()?
         } else {
             self.carries_type(IPV6)? && self.byte(self.network() + 6)? == 17
         };

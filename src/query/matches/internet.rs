@@ -111,7 +111,8 @@ impl Frame<'_> {
     }
 
     pub(super) fn is_first_fragment(&self) -> Verdict {
-        Ok(self.half(self.network() + 6)? & 0x1fff == 0)
+        const OFFSET: u16 = 0x1fff;
+        Ok(self.half(self.network() + 6)? & OFFSET == 0)
     }
 
     pub(super) fn carries(&self, carrier: Carrier, number: u32) -> Verdict {

@@ -1,5 +1,6 @@
 //! `FIELD:VALUE`, `FIELD>VALUE`, `FIELD:[FIRST to LAST]`: conditions on stored fields.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -214,7 +215,7 @@ fn range(input: &mut Text<'_>, field: &Field) -> Parsed<FieldCondition> {
         value(field, &last, Edge::Latest)?,
     );
     match &condition {
-        FieldCondition::Between(from, to) if from.order(to).is_some_and(|order| order.is_gt()) => {
+        FieldCondition::Between(from, to) if from.order(to).is_some_and(Ordering::is_gt) => {
             let span = start..input.previous_token_end();
             Mistake::at(span, "the range ends before it begins").fail()
         }

@@ -50,11 +50,11 @@ impl What {
 
 impl Qualifiers {
     /// A value is a host unless something else is said.
-    fn what(&self) -> What {
+    fn what(self) -> What {
         self.kind.unwrap_or(What::Host)
     }
 
-    fn ends(&self) -> Result<Direction, String> {
+    fn ends(self) -> Result<Direction, String> {
         match self.direction {
             None => Ok(Direction::Either),
             Some(HostDirection::Ends(direction)) => Ok(direction),
@@ -350,9 +350,9 @@ fn port_range(text: &str) -> Option<(u16, u16, Option<Transport>)> {
         Err(_) => names::service(text),
     };
     // A name may have hyphens of its own.
-    let hyphens = text.match_indices('-').map(|(at, _)| at);
+    let mut hyphens = text.match_indices('-').map(|(at, _)| at);
     let ends = |at: usize| Some((end(&text[..at])?, end(&text[at + 1..])?));
-    let ((first, of_first), (last, of_last)) = hyphens.filter_map(ends).next()?;
+    let ((first, of_first), (last, of_last)) = hyphens.find_map(ends)?;
     let transport = if of_first == of_last { of_first } else { None };
     Some((first.min(last), first.max(last), transport))
 }

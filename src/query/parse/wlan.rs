@@ -7,10 +7,13 @@ use super::mistake::Parsed;
 use super::token::{Kind, Token, Tokens};
 use crate::query::{Predicate, Wlan};
 
+/// Names and the bits that they stand for.
+type Names = &'static [(&'static str, u8)];
+
 /// Types by name, and the subtypes of each; with the bits of the frame control field.
 ///
 /// Source: pcap-filter(7), IEEE 802.11.
-const TYPES: &[(&[&str], u8, &[(&str, u8)])] = &[
+const TYPES: &[(&[&str], u8, Names)] = &[
     (
         &["mgt", "management"],
         0x00,
@@ -100,12 +103,11 @@ pub(super) fn condition(input: &mut Tokens<'_>, word: &str) -> Parsed<Predicate>
 }
 
 fn kind(input: &mut Tokens<'_>, token: &Token<'_>) -> Parsed<Wlan> {
-    let bits = match token.kind {
-        Kind::Number(number) => u8::try_from(number).ok().filter(|bits| bits & !Wlan::TYPE == 0),
-        _ => {
-            let known = |names: &[&str]| token.name().is_some_and(|name| names.contains(&name));
-            TYPES.iter().find(|(names, ..)| known(names)).map(|(_, bits, _)| *bits)
-        }
+    let bits = if let Kind::Number(number) = token.kind {
+        u8::try_from(number).ok().filter(|bits| bits & !Wlan::TYPE == 0)
+    } else {
+        let known = |names: &[&str]| token.name().is_some_and(|name| names.contains(&name));
+        TYPES.iter().find(|(names, ..)| known(names)).map(|(_, bits, _)| *bits)
     };
     let Some(bits) = bits else {
         return token.unexpected("a type of frame: mgt, ctl or data").fail();

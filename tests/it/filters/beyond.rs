@@ -36,7 +36,7 @@ const TAGGED: &[(&str, &str)] = &[
     ("pppoed", "pppoed"),
     ("pppoes", "pppoes"),
     ("pppoes and ip", "pppoes and ip"),
-    ("pppoes 0x11 and ip6", "pppoes 0x11 and ip6"),
+    ("pppoes 0x1122 and ip6", "pppoes 0x1122 and ip6"),
     ("pppoes and tcp port 80 or udp", "pppoes and tcp port 80 or udp"),
 ];
 
@@ -57,11 +57,13 @@ fn tags_are_looked_through() {
     };
     for (expression, asked) in TAGGED {
         let about_tags = expression.starts_with("ip") || expression.starts_with("outer");
+        let about_pppoe = expression.starts_with("pppoe");
         let corpus = ethernet(&corpora, |record| {
-            let layers = &record.layers;
-            let names = ["mpls", "pppoe", "macsec", "pbb", "snap"];
-            let is_other = layers.names.iter().any(|name| names.contains(name));
-            is_simple(record) && !(about_tags && is_other)
+            let has = |names: &[&str]| record.layers.names.iter().any(|name| names.contains(name));
+            if about_pppoe {
+                return has(&["pppoe", "pppoed"]);
+            }
+            is_simple(record) && !(about_tags && has(&["mpls", "pppoe", "macsec", "pbb", "snap"]))
         });
         corpus.write(&file);
         let expected = selected_by_tcpdump(&file, &["-O"], asked).unwrap();
