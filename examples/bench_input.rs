@@ -1,4 +1,4 @@
-//! Input for `bench/run`: a capture, and bulk bodies that hold its packets as documents.
+//! Input for `bench/run` and `bench/serve`: a capture, and bulk bodies that hold its packets as documents.
 //!
 //! `bench_input capture PACKETS FILE` · `bench_input bodies CAPTURE INDEX FOLDER`
 
