@@ -62,7 +62,8 @@ impl Plan {
     #[must_use]
     pub fn new(query: &Query, abilities: &Abilities) -> Self {
         let Bounds { upper, mut lower } = abilities.bounds(&query.filter);
-        let is_time_exact = is_exact(query.time) && !abilities.several_packets;
+        let is_time_exact = query.time == TimeRange::default()
+            || is_exact(query.time) && !abilities.several_packets;
         if !is_time_exact {
             lower = Condition::NONE;
         }
@@ -119,3 +120,6 @@ impl Abilities {
         if self.several_packets && !is_trivial { bounds.superset() } else { bounds }
     }
 }
+
+#[cfg(test)]
+mod tests;
