@@ -41,16 +41,29 @@ pub fn packets(
     query: &Query,
     limit: Option<u64>,
 ) -> BoxStream<'static, StoreResult<PacketRecord>> {
-    let wanted = query.clone();
-    let selected = store.fetch(query).try_filter_map(move |stored| {
-        let record = decoded(stored);
-        future::ready(Ok(query::matches(&wanted, &record).then_some(record)))
-    });
+    let looked_at = looked_at(store, query);
+    let selected = looked_at
+        .try_filter_map(|(record, is_wanted)| future::ready(Ok(is_wanted.then_some(record))));
     match limit.map(usize::try_from) {
         Some(Ok(limit)) => selected.take(limit).boxed(),
         // More than memory can count is no limit.
         Some(Err(_)) | None => selected.boxed(),
     }
+}
+
+/// Every packet that the store comes up with for `query`, and whether the query selects it: for
+/// who has to know how much was read.
+pub fn looked_at(
+    store: &dyn PacketStore,
+    query: &Query,
+) -> BoxStream<'static, StoreResult<(PacketRecord, bool)>> {
+    let wanted = query.clone();
+    let decoded = store.fetch(query).map_ok(move |stored| {
+        let record = decoded(stored);
+        let is_wanted = query::matches(&wanted, &record);
+        (record, is_wanted)
+    });
+    decoded.boxed()
 }
 
 fn decoded(stored: StoredPacket) -> PacketRecord {

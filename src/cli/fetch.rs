@@ -10,10 +10,10 @@ use futures::TryStreamExt as _;
 use tempfile::NamedTempFile;
 
 use crate::capture::Format;
-use crate::cli::line::Line;
 use crate::cli::query_args::QueryArgs;
 use crate::cli::store_args::StoreArgs;
-use crate::cli::{Ended, escape, output, progress};
+use crate::cli::{Ended, output, progress};
+use crate::describe::{self, Line};
 use crate::document::Document;
 use crate::document::fields::FieldId;
 use crate::explain;
@@ -235,7 +235,7 @@ fn write_json(out: &mut dyn Write, record: &PacketRecord, full: bool) -> io::Res
     }
     let mut json = Vec::new();
     document.write_json(&mut json);
-    let mut json = escape::json(json);
+    let mut json = describe::harmless_json(json);
     json.push(b'\n');
     out.write_all(&json)
 }

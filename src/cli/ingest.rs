@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, UsageError, output, progress};
+use crate::describe::escape;
 use crate::folders;
 use crate::ingest::{
     self, FileOutcome, FileReport, IngestOptions, Input, Observer, Progress, PurgeOptions, Totals,
@@ -156,6 +157,17 @@ impl IngestArgs {
 }
 
 impl ServiceArgs {
+    /// The store as a key of its own may read it, where there is one.
+    pub(super) async fn reader(
+        &self,
+        store: &StoreArgs,
+    ) -> anyhow::Result<Option<Arc<dyn PacketStore>>> {
+        match &self.purge.read_key_file {
+            Some(file) => store.open_with_key(file).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     pub(super) async fn run(
         self,
         paths: Vec<PathBuf>,
@@ -169,14 +181,13 @@ impl ServiceArgs {
             let what = "standard input cannot be watched: leave --watch out, it is read to its end";
             return Err(UsageError(what.into()).into());
         }
-        let purge = self.purge.options(store).await?;
-        let give_up_after = (!watch).then_some(self.retry_for);
-        let policy = RetryPolicy { give_up_after, ..RetryPolicy::default() };
-        let archive = Arc::new(RetryStore::new(store.open().await?, policy));
-        check(archive.as_ref(), watch).await?;
-        if let Some(purge) = &purge {
-            may_read(purge.reader.as_ref(), watch).await?;
-        }
+        // Nothing has been read yet: a stop need not wait for a store that does not answer.
+        let (archive, purge) = tokio::select! {
+            opened = self.open(store, watch) => opened?,
+            () = stop.cancelled() => {
+                return Ok(if watch { Ended::Done } else { Ended::Interrupted });
+            }
+        };
         let options = IngestOptions {
             sensor: self.sensor,
             watch: watch.then_some(Watch {
@@ -211,6 +222,25 @@ impl ServiceArgs {
             (true, true) if !watch => Ended::Interrupted,
             (true, _) => Ended::Done,
         })
+    }
+}
+
+impl ServiceArgs {
+    /// The store, and what is needed to let files go.
+    async fn open(
+        &self,
+        store: &StoreArgs,
+        watch: bool,
+    ) -> anyhow::Result<(Arc<RetryStore>, Option<PurgeOptions>)> {
+        let purge = self.purge.options(store).await?;
+        let give_up_after = (!watch).then_some(self.retry_for);
+        let policy = RetryPolicy { give_up_after, ..RetryPolicy::default() };
+        let archive = Arc::new(RetryStore::new(store.open().await?, policy));
+        check(archive.as_ref(), watch).await?;
+        if let Some(purge) = &purge {
+            may_read(purge.reader.as_ref(), watch).await?;
+        }
+        Ok((archive, purge))
     }
 }
 
@@ -310,7 +340,7 @@ impl Observer for Console {
 }
 
 fn print_report(report: &FileReport) -> anyhow::Result<()> {
-    let path = &report.path;
+    let path = escape::Path(&report.path);
     let state = match &report.outcome {
         FileOutcome::Skipped(reason) => return output::line(&format!("{path}: skipped: {reason}")),
         FileOutcome::Known(packets) => {

@@ -1,22 +1,21 @@
 //! The command line: flags → values → one library call → report.
 
-mod escape;
 mod fetch;
 mod ingest;
-mod line;
 mod output;
 mod progress;
 mod prune;
 mod prune_table;
 mod query_args;
+mod serve;
 mod setup;
 mod state_dir;
 mod status;
 mod store_args;
-mod summary;
-mod time;
 mod up;
+mod user;
 mod verify;
+mod web_args;
 
 use std::env;
 use std::ffi::OsStr;
@@ -44,6 +43,7 @@ use store_args::StoreArgs;
   tcpdump -U -w - | pcap-archiver ingest -  store a stream
   pcap-archiver fetch 192.0.2.1 53          packets of a host and a port, as a capture file
   pcap-archiver fetch tcp 443 -w - | tcpdump -r -
+  pcap-archiver serve                       the same in a browser
   pcap-archiver verify captures/a.pcap      is every packet of the file in the archive?"
 )]
 pub struct Cli {
@@ -75,10 +75,14 @@ enum Command {
     Setup(setup::SetupArgs),
     /// Store the packets of files, folders or a stream
     Ingest(ingest::IngestArgs),
-    /// Stay with a folder: store what is captured there, as it is captured
-    Up(up::UpArgs),
+    /// Stay with a folder: store what is captured there, as it is captured, and serve the page
+    Up(Box<up::UpArgs>),
     /// Give packets back as a capture file
     Fetch(fetch::FetchArgs),
+    /// Serve the web page and the HTTP API
+    Serve(serve::ServeArgs),
+    /// Add, list or remove the users of `serve --auth users`
+    User(user::UserArgs),
     /// Remove packets that are too old or too many
     Prune(prune::PruneArgs),
     /// Tell what the store holds, and what your key may do
@@ -147,6 +151,8 @@ impl Cli {
             Command::Ingest(args) => args.run(&store, quiet, stop).await,
             Command::Up(args) => args.run(&store, quiet, stop).await,
             Command::Fetch(args) => unless(&stop, args.run(&store, quiet)).await,
+            Command::Serve(args) => args.run(&store, quiet, stop).await,
+            Command::User(args) => args.run(&store),
             Command::Prune(args) => match args.stays() {
                 Some(every) => args.stay(&store, every, &stop).await,
                 None => unless(&stop, args.run(&store)).await,
@@ -169,7 +175,9 @@ impl Cli {
     /// Long-running commands say what they do; commands that print data say only what is wrong.
     fn level(&self) -> LevelFilter {
         let normal = match &self.command {
-            Command::Ingest(_) | Command::Up(_) | Command::Setup(_) => LevelFilter::INFO,
+            Command::Ingest(_) | Command::Up(_) | Command::Serve(_) | Command::Setup(_) => {
+                LevelFilter::INFO
+            }
             Command::Prune(args) if args.stays().is_some() => LevelFilter::INFO,
             _ => LevelFilter::WARN,
         };

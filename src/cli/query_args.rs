@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::cli::time::{self, Edge};
 use crate::packet::Timestamp;
 use crate::query::{Order, Query, TimeRange, Words};
+use crate::time::{self, Edge};
 
 #[derive(Debug, Args)]
 pub(super) struct QueryArgs {

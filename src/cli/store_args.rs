@@ -61,14 +61,19 @@ impl StoreArgs {
         self.open_as(Credentials::ApiKey(secret(file)?)).await
     }
 
-    async fn open_as(&self, credentials: Credentials) -> anyhow::Result<Arc<dyn PacketStore>> {
-        let url = self.url()?;
-        let access = Access {
-            credentials,
+    /// How to get to the store, for somebody who brings credentials.
+    pub(super) fn access_without_credentials(&self) -> Access {
+        Access {
+            credentials: Credentials::None,
             ca_certificate: self.ca_cert.clone(),
             insecure: self.insecure,
             index: self.index.clone(),
-        };
+        }
+    }
+
+    async fn open_as(&self, credentials: Credentials) -> anyhow::Result<Arc<dyn PacketStore>> {
+        let url = self.url()?;
+        let access = Access { credentials, ..self.access_without_credentials() };
         Ok(store::open(url, access).await?)
     }
 
@@ -77,6 +82,14 @@ impl StoreArgs {
         match &self.store {
             Some(text) => Ok(StoreUrl::parse(text)?),
             None => Ok(StoreUrl::directory(&data_directory()?)),
+        }
+    }
+
+    /// A password that was given without a user of the store.
+    pub(super) fn password_of_nobody(&self) -> anyhow::Result<Option<Secret>> {
+        match (&self.username, &self.password_file) {
+            (None, Some(path)) => secret(path).map(Some),
+            _ => Ok(None),
         }
     }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output};
+use crate::describe::escape;
 use crate::ingest;
 use crate::verify::{self, Receipt, VerifyError};
 
@@ -55,7 +56,7 @@ fn print(receipt: &Receipt) -> anyhow::Result<()> {
     let verdict = if receipt.missing == 0 { "complete" } else { "INCOMPLETE" };
     output::line(&format!(
         "{}: {verdict}: {} packets read, {} in the store, {} missing",
-        receipt.path.display(),
+        escape::Path(&receipt.path.to_string_lossy()),
         receipt.read,
         receipt.found,
         receipt.missing,
@@ -91,7 +92,7 @@ fn print_receipts(directory: &Path) -> anyhow::Result<Ended> {
         };
         let seconds: String = receipt.time.chars().take("2026-11-24T03:00:00".len()).collect();
         let more = match (&receipt.moved_to, receipt.action) {
-            (Some(folder), _) => format!(" -> {}", folder.display()),
+            (Some(target), _) => format!(" -> {}", escape::Path(target)),
             (None, ingest::Action::Kept) => format!(": {}", receipt.reason),
             (None, _) => String::new(),
         };
@@ -102,7 +103,7 @@ fn print_receipts(directory: &Path) -> anyhow::Result<Ended> {
             receipt.acknowledged,
             receipt.counted,
             receipt.compared,
-            receipt.path.display(),
+            escape::Path(&receipt.path),
         ))?;
     }
     Ok(ended)

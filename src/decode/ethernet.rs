@@ -17,6 +17,7 @@ const PPPOE_SESSION: u16 = 0x8864;
 const BACKBONE: u16 = 0x88e7;
 const MACSEC: u16 = 0x88e5;
 const METADATA: u16 = 0x8909;
+const VIRTUAL_NIC: u16 = 0x8926;
 pub(super) const SERVICE: u16 = 0x894f;
 const TRANSPARENT_BRIDGING: u16 = 0x6558;
 
@@ -110,6 +111,7 @@ pub(super) fn ether_type<'a>(number: u16, payload: &'a [u8], layers: &mut Layers
         BACKBONE => tags::backbone(payload, layers),
         MACSEC => tags::macsec(payload, layers),
         METADATA => tags::metadata(payload, layers),
+        VIRTUAL_NIC => tags::virtual_nic(payload, layers),
         SERVICE => tags::service(payload, layers),
         PPPOE_SESSION => ppp::over_ethernet(payload, layers),
         PPPOE_DISCOVERY => {

@@ -12,7 +12,6 @@ const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
-const MOBILITY: u8 = 135;
 
 /// A fragment header's length.
 const FRAGMENT_LENGTH: usize = 8;
@@ -83,7 +82,6 @@ fn name(family: Family, protocol: u8) -> Option<&'static str> {
         (_, ROUTING) => "ipv6.routing",
         (_, FRAGMENT) => "ipv6.fragment",
         (_, DESTINATION_OPTIONS) => "ipv6.dstopts",
-        (_, MOBILITY) => "ipv6.mobility",
         _ => return None,
     })
 }

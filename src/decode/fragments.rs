@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
-use crate::packet::{Layers, NetworkLayer};
+use crate::packet::{Layers, NetworkLayer, PacketRecord};
 
 /// Datagrams that are remembered: some seconds of fragments at any rate that is captured, in
 /// less than a megabyte.
@@ -11,7 +11,8 @@ const MOST: usize = 8192;
 
 /// What the first fragments of a capture told, for the fragments behind them.
 ///
-/// A later fragment that stands before its first stays without ports.
+/// A later fragment that stands before its first gets its ports where both are handed over
+/// together.
 #[derive(Debug, Default)]
 pub struct Fragments {
     ports: HashMap<Datagram, (u16, u16)>,
@@ -32,15 +33,35 @@ impl Fragments {
     /// Takes the packets of one capture, in their order: remembers a first fragment, and tells a
     /// later one its ports.
     pub fn apply(&mut self, layers: &mut Layers) {
-        for network in &layers.networks {
-            let Some((datagram, offset)) = datagram(network) else { continue };
-            let ports = network.transport.and_then(|transport| transport.ports());
-            if let (0, Some(ports)) = (offset, ports) {
-                self.remember(datagram, ports);
-            }
+        for (datagram, ports) in firsts(layers) {
+            self.remember(datagram, ports);
         }
-        if let Some((datagram, 1..)) = layers.innermost().and_then(datagram) {
+        if let Some(datagram) = later(layers) {
             layers.fragment_ports = self.ports.get(&datagram).copied();
+        }
+    }
+
+    /// [`Self::apply`] for packets that follow each other. Some systems send the last fragment
+    /// first, and ways through a network differ: what is still without ports then takes those of
+    /// the next first fragment among them.
+    pub fn apply_to_all(&mut self, records: &mut [PacketRecord]) {
+        let mut is_complete = true;
+        for record in &mut *records {
+            self.apply(&mut record.layers);
+            is_complete &=
+                later(&record.layers).is_none() || record.layers.fragment_ports.is_some();
+        }
+        if is_complete {
+            return;
+        }
+        let mut following = HashMap::new();
+        for record in records.iter_mut().rev() {
+            following.extend(firsts(&record.layers));
+            if record.layers.fragment_ports.is_none()
+                && let Some(datagram) = later(&record.layers)
+            {
+                record.layers.fragment_ports = following.get(&datagram).copied();
+            }
         }
     }
 
@@ -55,6 +76,21 @@ impl Fragments {
             self.ports.remove(&oldest);
         }
     }
+}
+
+/// The datagrams whose first fragments are here, and their ports.
+fn firsts(layers: &Layers) -> impl Iterator<Item = (Datagram, (u16, u16))> {
+    layers.networks.iter().filter_map(|network| {
+        let (datagram, offset) = datagram(network)?;
+        let ports = network.transport.and_then(|transport| transport.ports())?;
+        (offset == 0).then_some((datagram, ports))
+    })
+}
+
+/// The datagram of which the packet is a later fragment.
+fn later(layers: &Layers) -> Option<Datagram> {
+    let (datagram, offset) = layers.innermost().and_then(datagram)?;
+    (offset > 0).then_some(datagram)
 }
 
 /// The datagram and the place in it.

@@ -19,6 +19,13 @@ const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 const NEIGHBOUR_REDIRECT: u8 = 137;
 
+/// Behind the two addresses of a redirect come options, of which one quotes the packet; their
+/// lengths count units of eight bytes, and a header stands before what is quoted.
+const REDIRECT_OPTIONS: usize = 32;
+const REDIRECTED: u8 = 4;
+const OPTION_UNIT: usize = 8;
+const REDIRECTED_HEADER: usize = 8;
+
 /// Where the quoted packet, or the target, begins.
 const BODY: usize = 8;
 const GATEWAY: usize = 4;
@@ -69,6 +76,26 @@ fn mention_ipv6(message_type: u8, body: &[u8], layers: &mut Layers) {
         _ => &[],
     };
     layers.mentioned.extend(places.iter().filter_map(|at| ipv6_at(body, *at)));
+    if message_type == NEIGHBOUR_REDIRECT
+        && let Some(packet) = body.get(REDIRECT_OPTIONS..).and_then(redirected)
+    {
+        layers.mentioned.extend([8, 24].into_iter().filter_map(|at| ipv6_at(packet, at)));
+    }
+}
+
+/// The packet that a redirect quotes (RFC 4861, section 4.6.3).
+fn redirected(mut options: &[u8]) -> Option<&[u8]> {
+    loop {
+        let [kind, units, ..] = *options else { return None };
+        let (option, rest) = options.split_at_checked(usize::from(units) * OPTION_UNIT)?;
+        if kind == REDIRECTED {
+            return option.get(REDIRECTED_HEADER..);
+        }
+        if units == 0 {
+            return None;
+        }
+        options = rest;
+    }
 }
 
 fn ipv4_at(data: &[u8], at: usize) -> Option<IpAddr> {

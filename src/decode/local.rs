@@ -9,8 +9,9 @@ const AF_INET: u32 = 2;
 /// Linux, `NetBSD` and OpenBSD, FreeBSD, Darwin.
 const AF_INET6: [u32; 4] = [10, 24, 28, 30];
 
+/// Length of an address that is one of Ethernet, 802.11 or loopback.
+const MAC_LENGTH: u16 = 6;
 /// Hardware types of Linux.
-const ARPHRD_ETHER: u16 = 1;
 const ARPHRD_IEEE80211_RADIOTAP: u16 = 803;
 const ARPHRD_NETLINK: u16 = 824;
 /// Linux's protocol numbers below the EtherTypes: frames with an 802.2 header.
@@ -58,8 +59,7 @@ pub(super) fn cooked<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     };
     layers.names.push("sll");
     let device_type = u16::from_be_bytes([header[2], header[3]]);
-    let address_length = u16::from_be_bytes([header[4], header[5]]);
-    if device_type == ARPHRD_ETHER && address_length == 6 {
+    if u16::from_be_bytes([header[4], header[5]]) == MAC_LENGTH {
         layers.source_mac = mac(&header[6..12]);
     }
     let number = u16::from_be_bytes([header[14], header[15]]);
@@ -73,7 +73,7 @@ pub(super) fn cooked_2<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     };
     layers.names.push("sll2");
     let device_type = u16::from_be_bytes([header[8], header[9]]);
-    if device_type == ARPHRD_ETHER && header[11] == 6 {
+    if u16::from(header[11]) == MAC_LENGTH {
         layers.source_mac = mac(&header[12..18]);
     }
     let number = u16::from_be_bytes([header[0], header[1]]);

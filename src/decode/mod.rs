@@ -14,6 +14,7 @@ mod icmp;
 mod internet;
 mod link;
 mod local;
+mod outline;
 mod ppp;
 mod tags;
 mod transport;
@@ -24,6 +25,7 @@ use std::fmt;
 
 use crate::packet::{CapturedPacket, Layers, LinkType, Stop, Tunnel, TunnelId};
 pub use fragments::Fragments;
+pub use outline::{Part, outline};
 
 /// Layers that are looked at. Honest packets have about ten; a packet that is made of nothing
 /// but nested headers must not cost more than others.
@@ -32,6 +34,11 @@ pub const MOST_LAYERS: usize = 32;
 /// What the bytes of a packet say.
 #[must_use]
 pub fn decode(packet: &CapturedPacket) -> Layers {
+    walk(packet, |_, _| {})
+}
+
+/// Decodes, and shows before each step what has been found and what comes next.
+fn walk<'a>(packet: &'a CapturedPacket, mut look: impl FnMut(&Layers, Next<'a>)) -> Layers {
     let mut layers = Layers {
         names: Vec::with_capacity(8),
         networks: Vec::with_capacity(1),
@@ -39,6 +46,7 @@ pub fn decode(packet: &CapturedPacket) -> Layers {
     };
     let mut next = Next::Link(packet.link_type, &packet.data);
     for _ in 0..MOST_LAYERS {
+        look(&layers, next);
         match step(next, &mut layers) {
             Ok(Some(following)) => next = following,
             Ok(None) => return layers,
@@ -69,6 +77,26 @@ enum Next<'a> {
     Ip(&'a [u8]),
     /// What an IP header announces.
     Carried(Carried<'a>),
+    /// The payload of a TCP segment.
+    Segment(Ports, &'a [u8]),
+    /// The payload of a UDP datagram.
+    Datagram(Ports, &'a [u8]),
+}
+
+impl<'a> Next<'a> {
+    fn data(self) -> &'a [u8] {
+        match self {
+            Next::Link(_, data)
+            | Next::Ethernet(data)
+            | Next::EtherType(_, data)
+            | Next::Llc(data)
+            | Next::Ppp(data)
+            | Next::Ip(data)
+            | Next::Carried(Carried { data, .. })
+            | Next::Segment(_, data)
+            | Next::Datagram(_, data) => data,
+        }
+    }
 }
 
 /// The payload of an IP packet.
@@ -84,6 +112,20 @@ struct Carried<'a> {
     family: extensions::Family,
 }
 
+/// The two ports of a conversation.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    source: u16,
+    destination: u16,
+}
+
+impl Ports {
+    /// Whether one of them is one of these.
+    fn any(self, ports: &[u16]) -> bool {
+        ports.contains(&self.source) || ports.contains(&self.destination)
+    }
+}
+
 /// A layer was read, and this comes next; or decoding ends here.
 type Step<'a> = Result<Option<Next<'a>>, Stop>;
 
@@ -96,6 +138,14 @@ fn step<'a>(next: Next<'a>, layers: &mut Layers) -> Step<'a> {
         Next::Ppp(data) => ppp::frame(data, layers),
         Next::Ip(data) => internet::ip(data, layers),
         Next::Carried(carried) => transport::decode(carried, layers),
+        Next::Segment(ports, payload) => {
+            application::over_tcp(ports, payload, layers);
+            Ok(None)
+        }
+        Next::Datagram(ports, payload) => {
+            application::over_udp(ports, payload, layers);
+            Ok(None)
+        }
     }
 }
 

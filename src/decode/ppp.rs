@@ -73,7 +73,8 @@ pub(super) fn frame<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     }
 }
 
-/// LINKTYPE_PPP_HDLC: the first byte tells PPP from Cisco's framing.
+/// LINKTYPE_PPP and LINKTYPE_PPP_HDLC: the first byte tells PPP from Cisco's framing; neither is a
+/// protocol number of PPP that is in use.
 pub(super) fn hdlc<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     match data.first() {
         Some(first) if CISCO_ADDRESSES.contains(first) => cisco(data, layers),

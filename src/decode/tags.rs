@@ -23,8 +23,9 @@ const CONTROL_WORD_LENGTH: usize = 4;
 const INSTANCE_TAG: usize = 4;
 const ADDRESSES: usize = 12;
 
-/// Cisco's metadata without the EtherType.
+/// Cisco's metadata, and its tag of virtual network cards, without the EtherType.
 const METADATA: usize = 6;
+const VIRTUAL_NIC: usize = 4;
 
 /// IEEE 802.1AE: the tag without and with its channel identifier, and its bits.
 const SECURITY_TAG: usize = 6;
@@ -129,6 +130,13 @@ pub(super) fn metadata<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     layers.names.push("cmd");
     let number = u16_at(data, METADATA).ok_or_else(|| cut("cmd"))?;
     ethernet::type_or_length(number, behind("cmd", data, METADATA + 2)?)
+}
+
+/// Which virtual network cards a switch takes the frame from and gives it to, then the EtherType.
+pub(super) fn virtual_nic<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
+    layers.names.push("vntag");
+    let number = u16_at(data, VIRTUAL_NIC).ok_or_else(|| cut("vntag"))?;
+    ethernet::type_or_length(number, behind("vntag", data, VIRTUAL_NIC + 2)?)
 }
 
 /// The payload can only be read where it is signed and not encrypted.

@@ -225,6 +225,23 @@ fn an_icmp_error_mentions_what_it_quotes() {
 }
 
 #[test]
+fn a_redirect_mentions_whom_it_is_about_and_what_it_quotes() {
+    let address = |last: u8| [&[0x20, 1, 0x0d, 0xb8][..], &[0; 11], &[last]].concat();
+    let mut quoted = ipv6(17, &UDP);
+    quoted[8..24].copy_from_slice(&address(8));
+    quoted[24..40].copy_from_slice(&address(9));
+    let link_address = [2, 1, 0, 0, 0x5e, 0, 0x53, 1];
+    let units = u8::try_from(1 + quoted.len().div_ceil(8)).unwrap();
+    let mut option = [&[4, units, 0, 0, 0, 0, 0, 0], quoted.as_slice()].concat();
+    option.resize(usize::from(units) * 8, 0);
+    let head = [137, 0, 0, 0, 0, 0, 0, 0];
+    let redirect = [&head[..], &address(6), &address(7), link_address.as_slice(), &option].concat();
+    let layers = layers(LinkType::RAW, &ipv6(58, &redirect));
+    let mentioned: Vec<String> = layers.mentioned.iter().map(ToString::to_string).collect();
+    assert_eq!(mentioned, ["2001:db8::6", "2001:db8::7", "2001:db8::8", "2001:db8::9"]);
+}
+
+#[test]
 fn a_frame_in_a_frame_of_several_is_the_first() {
     let snap = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
     let packet = [&snap, ipv4(17, 0, &UDP).as_slice()].concat();

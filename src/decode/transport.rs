@@ -4,7 +4,7 @@
 //! header the ports are still there, and a slice of a whole header is not.
 
 use crate::decode::extensions::Family;
-use crate::decode::{Carried, Next, Step, application, cut, enter, icmp, stop, tags, tunnels};
+use crate::decode::{Carried, Next, Ports, Step, cut, enter, icmp, stop, tags, tunnels};
 use crate::decode::{u16_at, u32_at};
 use crate::packet::{Layers, TcpFlags, Transport};
 
@@ -21,6 +21,7 @@ const ICMPV6: u8 = 58;
 /// KA9Q's number for what has number 4 now.
 const IPIP: u8 = 94;
 const ETHERIP: u8 = 97;
+const PIM: u8 = 103;
 const L2TP: u8 = 115;
 const SCTP: u8 = 132;
 const UDP_LITE: u8 = 136;
@@ -34,11 +35,12 @@ const NAMED: &[(u8, &str)] = &[
     (46, "rsvp"),
     (88, "eigrp"),
     (89, "ospf"),
-    (103, "pim"),
     (108, "ipcomp"),
     (112, "vrrp"),
     (113, "pgm"),
     (124, "isis"),
+    // An extension header by its form, but nothing follows it (RFC 6275, section 6.1.1).
+    (135, "ipv6.mobility"),
     (139, "hip"),
 ];
 
@@ -87,6 +89,7 @@ pub(super) fn decode<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> 
             }
             None => Err(stop("etherip", "no header of version 3")),
         },
+        PIM => Ok(tunnels::pim(data, layers)),
         L2TP => tunnels::l2tp_over_ip(data, layers),
         MPLS => {
             enter("mpls-in-ip", None, layers);
@@ -133,8 +136,8 @@ fn tcp<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> {
     }
     set_payload_length(carried.length.checked_sub(header), layers);
     let payload = data.get(header..).ok_or_else(|| cut("tcp"))?;
-    application::over_tcp(source, destination, payload, layers);
-    Ok(None)
+    let ports = Ports { source, destination };
+    Ok((!payload.is_empty()).then_some(Next::Segment(ports, payload)))
 }
 
 fn udp<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> {
@@ -149,8 +152,8 @@ fn udp<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> {
     if let Some(next) = tunnels::over_udp(source, destination, payload, layers) {
         return next;
     }
-    application::over_udp(source, destination, payload, layers);
-    Ok(None)
+    let ports = Ports { source, destination };
+    Ok((!payload.is_empty()).then_some(Next::Datagram(ports, payload)))
 }
 
 /// The two ports that TCP, UDP, SCTP, DCCP and UDP-Lite begin with.

@@ -14,7 +14,8 @@ const LATEST: Timestamp = Timestamp::from_parts(253_402_207_200, 0);
 
 /// Every address in the packet, each once: those of its headers, and those that the application
 /// names.
-pub(super) fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
+#[must_use]
+pub fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
     let mut addresses = layers.addresses();
     if let Some(application) = &layers.details {
         addresses.extend(self::addresses(application));
@@ -28,7 +29,7 @@ fn addresses(application: &Application) -> Vec<IpAddr> {
     match &application.message {
         Message::Dns(dns) => {
             let records = dns.answers.iter().chain(&dns.mentioned);
-            records.filter_map(|record| record.address).collect()
+            records.flat_map(|record| &record.addresses).copied().collect()
         }
         Message::Http(http) => http.forwarded_addresses.clone(),
         Message::Dhcp(dhcp) => {
@@ -82,8 +83,8 @@ impl<'a> Document<'a> {
             self.add_text(FieldId::DnsAnswersClass, &record.class);
             self.add_number(FieldId::DnsAnswersTtl, record.ttl);
             self.add_some(FieldId::DnsAnswersData, Some(&record.data));
-            if let Some(address) = record.address {
-                self.add(FieldId::DnsResolvedIp, Value::Ip(address));
+            for address in &record.addresses {
+                self.add(FieldId::DnsResolvedIp, Value::Ip(*address));
             }
         }
     }
@@ -112,12 +113,19 @@ impl<'a> Document<'a> {
             (FieldId::PacketHttpAcceptEncoding, &http.accept_encoding),
             (FieldId::PacketHttpAcceptLanguage, &http.accept_language),
             (FieldId::PacketHttpLocation, &http.location),
+            (FieldId::PacketHttpStatusPhrase, &http.phrase),
+            (FieldId::PacketHttpPoweredBy, &http.powered_by),
+            (FieldId::PacketHttpForwardedHost, &http.forwarded_host),
+            (FieldId::PacketHttpForwardedProto, &http.forwarded_proto),
             (FieldId::PacketSoftware, &http.server),
         ] {
             self.add_some(field, value.as_deref());
         }
         for name in &http.cookies {
             self.add_text(FieldId::PacketHttpCookies, name);
+        }
+        for value in &http.via {
+            self.add_text(FieldId::PacketHttpVia, value);
         }
         for value in &http.forwarded_for {
             self.add_text(FieldId::PacketHttpForwardedFor, value);
@@ -279,7 +287,11 @@ fn hosts(application: &Application) -> Vec<String> {
                 record.target.iter().for_each(|name| add(name));
             }
         }
-        Message::Http(http) => domain(http).into_iter().for_each(&mut add),
+        Message::Http(http) => {
+            domain(http).into_iter().for_each(&mut add);
+            let forwarded = http.forwarded_host.as_deref().unwrap_or_default().split(',');
+            forwarded.for_each(|host| add(without_port(host.trim())));
+        }
         Message::Dhcp(dhcp) => dhcp.host_name.iter().for_each(|name| add(name)),
         _ => {}
     }
@@ -306,10 +318,14 @@ fn domain(http: &Http) -> Option<&str> {
         rest.split(['/', '?']).next()
     });
     let host = of_target.or(http.host.as_deref())?;
-    // The colon before a port stands behind the bracket of an IPv6 address.
+    Some(without_port(host)).filter(|host| !host.is_empty())
+}
+
+/// The colon before a port stands behind the bracket of an IPv6 address.
+fn without_port(host: &str) -> &str {
     let bracket = host.rfind(']').unwrap_or(0);
     let end = host[bracket..].find(':').map_or(host.len(), |at| bracket + at);
-    Some(&host[..end]).filter(|host| !host.is_empty())
+    &host[..end]
 }
 
 /// The target without scheme and host; `None` of `*` and of CONNECT.

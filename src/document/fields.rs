@@ -165,7 +165,12 @@ fields! {
     PacketHttpAcceptLanguage = "packet.http.accept_language": Keyword, "Accept-Language";
     PacketHttpCookies = "packet.http.cookies": Keyword many, "Names of the cookies that are sent or set; never their values";
     PacketHttpForwardedFor = "packet.http.forwarded_for": Keyword many, "Forwarded, X-Forwarded-For and X-Real-IP as they were sent";
+    PacketHttpForwardedHost = "packet.http.forwarded_host": Keyword, "X-Forwarded-Host";
+    PacketHttpForwardedProto = "packet.http.forwarded_proto": Keyword, "X-Forwarded-Proto";
     PacketHttpLocation = "packet.http.location": Keyword, "Location";
+    PacketHttpPoweredBy = "packet.http.powered_by": Keyword, "X-Powered-By";
+    PacketHttpStatusPhrase = "packet.http.status_phrase": Keyword, "Reason phrase of a response";
+    PacketHttpVia = "packet.http.via": Keyword many, "Via as it was sent";
     PacketIcmpCode = "packet.icmp.code": Short, "ICMP or ICMPv6 code";
     PacketIcmpType = "packet.icmp.type": Short, "ICMP or ICMPv6 type";
     PacketInterfaceDescription = "packet.interface.description": Keyword, "Description of the capture interface";

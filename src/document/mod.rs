@@ -16,6 +16,7 @@ use crate::document::fields::{Field, FieldId};
 use crate::packet::{
     CommunityId, Layers, NetworkLayer, PacketRecord, StoredPacket, Timestamp, Transport,
 };
+pub use application::related_addresses;
 
 /// One value of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,7 +208,7 @@ impl<'a> Document<'a> {
         for protocol in ip_protocols(layers) {
             self.add_number(FieldId::PacketIpProtocols, protocol);
         }
-        for address in application::related_addresses(layers) {
+        for address in related_addresses(layers) {
             self.add(FieldId::RelatedIp, Value::Ip(address));
         }
         for label in &layers.mpls_labels {

@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::ingest::OpenCapture;
@@ -14,7 +13,7 @@ const RECORD_EVERY: Duration = Duration::from_secs(10);
 /// acknowledged up to the first that is not.
 #[derive(Debug)]
 pub(super) struct Acknowledged {
-    path: PathBuf,
+    path: String,
     file: Option<FileId>,
     capture: Fingerprint,
     /// To the last packet that was sent.
@@ -33,7 +32,7 @@ impl Acknowledged {
     /// From what earlier runs stored.
     pub(super) fn begin(capture: &OpenCapture) -> Self {
         Self {
-            path: PathBuf::from(&capture.path),
+            path: capture.path.clone(),
             file: capture.file,
             capture: capture.capture,
             trail: capture.resumed.clone(),

@@ -136,7 +136,15 @@ impl Origins {
     pub(super) fn beside(capture: &Path) -> io::Result<Option<Self>> {
         match File::open(capture.with_extension(REASONS)) {
             Ok(file) => Ok(Some(Self { lines: BufReader::new(file).lines(), source: None })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error)
+                // The longer name of the reasons does not fit: they cannot be there.
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename
+                ) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -227,6 +235,8 @@ mod tests {
     #[test]
     fn other_captures_have_no_origins_beside_them() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Origins::beside(&folder.path().join("a.pcap")).unwrap().is_none());
+        for name in ["a.pcap".to_owned(), format!("{}.pcap", "l".repeat(245))] {
+            assert!(Origins::beside(&folder.path().join(name)).unwrap().is_none());
+        }
     }
 }

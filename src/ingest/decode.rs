@@ -57,14 +57,12 @@ pub(super) async fn decode(
     }
 }
 
-/// Gives later fragments the ports of their first, which may stand in an earlier batch.
+/// Gives later fragments the ports of their first, which may stand in an earlier batch, or behind
+/// them in the same.
 fn join_fragments(readings: &mut HashMap<u64, Fragments>, step: &mut Step<PacketRecord>) {
     match step {
         Step::Packets { capture, packets, .. } => {
-            let fragments = readings.entry(capture.reading).or_default();
-            for record in packets {
-                fragments.apply(&mut record.layers);
-            }
+            readings.entry(capture.reading).or_default().apply_to_all(packets);
         }
         Step::End(end) if end.concluded => {
             readings.remove(&end.reading);
@@ -156,5 +154,18 @@ mod tests {
         assert_eq!(ports(&mut captures, fragment(1, 1)), [true]);
         assert_eq!(ports(&mut captures, fragment(2, 1)), [false], "another capture");
         assert_eq!(captures.len(), 2);
+    }
+
+    #[test]
+    fn fragments_find_their_first_behind_them_in_the_same_batch() {
+        let batch = [fragment(1, 2), fragment(1, 1), fragment(1, 0), fragment(1, 1)];
+        let batch = batch.into_iter().reduce(|mut batch, step| {
+            let Step::Packets { packets: more, .. } = step else { panic!("packets") };
+            let Step::Packets { packets, .. } = &mut batch else { panic!("packets") };
+            packets.extend(more);
+            batch
+        });
+        let found = ports(&mut HashMap::new(), batch.unwrap());
+        assert_eq!(found, [true, true, false, true], "the first has ports of its own");
     }
 }

@@ -41,7 +41,8 @@ pub(super) enum Finished {
     AsItStands,
     /// Its writer closed it.
     Closed,
-    /// The rotation went on: a newer file of the same kind exists.
+    /// The rotation went on: a newer file of the same kind exists. Names are no proof: files that
+    /// are written side by side may look like that too.
     Superseded,
     /// It has not changed for the settle time; its writer may only be waiting.
     Settled,
@@ -52,6 +53,6 @@ pub(super) enum Finished {
 impl Finished {
     /// Whether nothing more can be expected, and the reader may let go of it.
     pub(super) fn is_sure(self) -> bool {
-        self != Self::Settled
+        !matches!(self, Self::Settled | Self::Superseded)
     }
 }

@@ -4,13 +4,15 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd as _;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 /// Whether some process, in whatever container of this machine, has the file open for writing.
 /// `None` where the system cannot tell: the file is another user's and this process may not ask
 /// (`CAP_LEASE`), or its file system knows no leases (network mounts).
 ///
 /// The kernel grants a read lease only on a file that nobody has open for writing
 /// (fcntl(2), `F_SETLEASE`); it is given back at once. A writer that opens the file in between is
-/// held up for that moment, and this process is sent SIGIO, which the caller must not die of.
+/// held up for that moment, and this process is sent SIGIO: see [`expect_writers`].
 pub(super) fn is_being_written(file: &File) -> Option<bool> {
     match set_lease(file, libc::F_RDLCK) {
         Ok(()) => {
@@ -23,6 +25,16 @@ pub(super) fn is_being_written(file: &File) -> Option<bool> {
     }
 }
 
+/// Lets the process live on when a writer opens a file in the moment in which it has the lease:
+/// SIGIO, which says so, ends a process that does not expect it.
+///
+/// # Errors
+/// When no signal handler can be installed.
+pub(super) fn expect_writers() -> io::Result<()> {
+    // The handler stays when its receiver goes (tokio::signal::unix).
+    signal(SignalKind::io()).map(drop)
+}
+
 #[expect(unsafe_code, reason = "no maintained crate offers leases safely")]
 fn set_lease(file: &File, kind: libc::c_int) -> io::Result<()> {
     // SAFETY: F_SETLEASE takes an open descriptor, which `file` is, and a number; it touches no
@@ -33,7 +45,22 @@ fn set_lease(file: &File, kind: libc::c_int) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_writer_that_comes_meanwhile_does_not_end_this_process() {
+        expect_writers().unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        set_lease(file.as_file(), libc::F_RDLCK).unwrap_err();
+        let reader = File::open(file.path()).unwrap();
+        let path = file.into_temp_path();
+        set_lease(&reader, libc::F_RDLCK).unwrap();
+        let writer = File::options().write(true).custom_flags(libc::O_NONBLOCK).open(&path);
+        assert_eq!(writer.unwrap_err().kind(), io::ErrorKind::WouldBlock, "and SIGIO was sent");
+        set_lease(&reader, libc::F_UNLCK).unwrap();
+    }
 
     #[test]
     fn an_open_writer_is_seen_until_it_closes() {

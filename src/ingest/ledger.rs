@@ -15,7 +15,7 @@ use crate::packet::{Digest, Fingerprint, Mark};
 
 /// The ledger's file in the state directory.
 const NAME: &str = "ledger.jsonl";
-/// Lines that may be out of date before the file is written anew at the next start.
+/// Lines that may be out of date before the file is written anew.
 const OUTDATED_LINES: usize = 1000;
 
 /// One line: a file, and how much of its capture is in the store.
@@ -23,8 +23,8 @@ const OUTDATED_LINES: usize = 1000;
 pub(super) struct Entry {
     /// The store that it was put into.
     pub(super) store: String,
-    /// Where the file was; for people.
-    pub(super) path: PathBuf,
+    /// Where the file was; for people. What is not UTF-8 of its name is replaced by U+FFFD.
+    pub(super) path: String,
     /// The file as it was when it had been read up to here.
     #[serde(flatten)]
     pub(super) state: FileState,
@@ -72,6 +72,8 @@ struct State {
     files: HashMap<FileId, Entry>,
     /// The longest mark of each capture.
     captures: HashMap<Fingerprint, (Mark, u64)>,
+    /// Lines that were added since the file was looked through.
+    added: usize,
     /// Whether it has been said that the file cannot be written.
     warned: bool,
 }
@@ -83,15 +85,9 @@ impl Ledger {
     /// When it cannot be opened. A line that cannot be read is left out with a warning.
     pub(super) fn open(directory: &Path, store: &str) -> io::Result<Self> {
         let path = directory.join(NAME);
-        let alone = Self::lock(&path)?;
-        let (entries, lines) = read(&path)?;
-        let mut ledger = Self { path: Some(path), store: store.to_owned(), ..Self::default() };
         let here = |entry: &Entry| entry.store == store;
-        if let Some(file) = alone
-            && lines > entries.len() + OUTDATED_LINES
-        {
-            ledger.write_anew(file, entries.values())?;
-        }
+        let entries = tidy(&path)?;
+        let mut ledger = Self { path: Some(path), store: store.to_owned(), ..Self::default() };
         let state = ledger.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         for entry in entries.into_values().filter(here) {
             state.learn(entry);
@@ -100,35 +96,6 @@ impl Ledger {
             info!(files = state.files.len(), "going on where the last run ended");
         }
         Ok(ledger)
-    }
-
-    /// Takes the exclusive lock if no other process has the ledger open.
-    fn lock(path: &Path) -> io::Result<Option<File>> {
-        let file = open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(fs::TryLockError::WouldBlock) => Ok(None),
-            Err(fs::TryLockError::Error(error)) => Err(error),
-        }
-    }
-
-    /// Leaves out the lines that later lines replaced, and files that are gone.
-    fn write_anew<'a>(
-        &mut self,
-        lock: File,
-        entries: impl Iterator<Item = &'a Entry>,
-    ) -> io::Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
-        let mut text = Vec::new();
-        for entry in entries.filter(|entry| entry.path.symlink_metadata().is_ok()) {
-            serde_json::to_writer(&mut text, entry)?;
-            text.push(b'\n');
-        }
-        let new = path.with_extension("new");
-        fs::write(&new, text)?;
-        fs::rename(&new, path)?;
-        drop(lock);
-        Ok(())
     }
 
     /// What is known of a file that has not changed since.
@@ -151,6 +118,8 @@ impl Ledger {
             match state.append(path, &entry) {
                 Ok(()) => {
                     state.warned = false;
+                    state.added += 1;
+                    state.tidy_if_due(path);
                     if before {
                         info!(path = %path.display(), "the ledger can be written again");
                     }
@@ -209,6 +178,19 @@ impl Ledger {
 }
 
 impl State {
+    /// A run goes on for months; its ledger must not.
+    fn tidy_if_due(&mut self, path: &Path) {
+        if self.added <= self.files.len() + OUTDATED_LINES {
+            return;
+        }
+        self.added = 0;
+        // Its shared lock would keep even this process out.
+        self.file = None;
+        if let Err(error) = tidy(path) {
+            warn!(path = %path.display(), %error, "the ledger cannot be looked through");
+        }
+    }
+
     fn learn(&mut self, entry: Entry) {
         if let (Some(capture), Some(mark)) = (entry.fingerprint(), entry.mark())
             && mark.frames > 0
@@ -240,6 +222,48 @@ impl State {
         }
         written
     }
+}
+
+/// Reads the ledger, and writes it anew when much of it is out of date and no other process has it
+/// open. Returns the last entry of each file.
+fn tidy(path: &Path) -> io::Result<HashMap<FileId, Entry>> {
+    let alone = lock(path)?;
+    let (entries, lines) = read(path)?;
+    if alone.is_some() && lines > OUTDATED_LINES {
+        let there = |entry: &&Entry| Path::new(&entry.path).symlink_metadata().is_ok();
+        let there: Vec<&Entry> = entries.values().filter(there).collect();
+        if lines > there.len() + OUTDATED_LINES
+            && let Err(error) = write_anew(path, &there)
+        {
+            // It can be read all the same, and added to.
+            warn!(path = %path.display(), %error, "the ledger cannot be written anew");
+        }
+    }
+    // The lock goes only now.
+    drop(alone);
+    Ok(entries)
+}
+
+/// Takes the exclusive lock if no other process has the ledger open.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Leaves out the lines that later lines replaced, and files that are gone.
+fn write_anew(path: &Path, entries: &[&Entry]) -> io::Result<()> {
+    let mut text = Vec::new();
+    for entry in entries {
+        serde_json::to_writer(&mut text, entry)?;
+        text.push(b'\n');
+    }
+    let new = path.with_extension("new");
+    fs::write(&new, text)?;
+    fs::rename(&new, path)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -279,7 +303,7 @@ mod tests {
     fn entry(inode: u64, frames: u64) -> Entry {
         Entry {
             store: String::new(),
-            path: PathBuf::from("/captures/a.pcap"),
+            path: "/captures/a.pcap".into(),
             state: state(inode, 100 + frames),
             capture: Some(Fingerprint([7; 16]).to_string()),
             frames,
@@ -338,6 +362,27 @@ mod tests {
     }
 
     #[test]
+    fn a_long_run_does_not_make_it_long() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(NAME);
+        let ledger = Ledger::open(directory.path(), "s").unwrap();
+        let growing = directory.path().join("growing.pcap");
+        fs::write(&growing, b"").unwrap();
+        let growing = growing.to_str().unwrap();
+        for frames in 0..3 * OUTDATED_LINES as u64 {
+            ledger.record(Entry { path: growing.to_owned(), ..entry(1, frames) });
+            // Files that come and go.
+            ledger.record(entry(2 + frames, 1));
+            ledger.retain(&HashSet::from([FileId { device: 1, inode: 1 }]));
+        }
+        let lines = fs::read_to_string(path).unwrap().lines().count();
+        assert!(lines < 3 * OUTDATED_LINES, "{lines}");
+        drop(ledger);
+        let ledger = Ledger::open(directory.path(), "s").unwrap();
+        assert!(ledger.file(state(1, 100 + 3 * OUTDATED_LINES as u64 - 1)).is_some());
+    }
+
+    #[test]
     fn it_is_written_anew_by_one_that_is_alone_only() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(NAME);
@@ -345,15 +390,24 @@ mod tests {
         let first = Ledger::open(directory.path(), "s").unwrap();
         let here = directory.path().join("here.pcap");
         fs::write(&here, b"").unwrap();
-        for frames in 0..=OUTDATED_LINES as u64 + 1 {
-            first.record(Entry { path: here.clone(), ..entry(1, frames) });
-        }
+        // Each adds too little to look through the file itself.
         let second = Ledger::open(directory.path(), "s").unwrap();
-        assert!(lines() > OUTDATED_LINES, "another process has it open");
-        assert!(second.file(state(1, 1101)).is_some());
-        drop((first, second));
+        for frames in 0..OUTDATED_LINES as u64 {
+            let path = here.to_str().unwrap().to_owned();
+            let ledger = if frames % 2 == 0 { &first } else { &second };
+            ledger.record(Entry { path, ..entry(1, frames) });
+        }
+        let last = OUTDATED_LINES as u64 + 1;
+        for ledger in [&first, &second] {
+            let path = here.to_str().unwrap().to_owned();
+            ledger.record(Entry { path, ..entry(1, last) });
+        }
+        let between = Ledger::open(directory.path(), "s").unwrap();
+        assert!(lines() > OUTDATED_LINES, "other processes have it open");
+        assert!(between.file(state(1, 100 + last)).is_some());
+        drop((first, second, between));
         let third = Ledger::open(directory.path(), "s").unwrap();
         assert_eq!(lines(), 1);
-        assert!(third.file(state(1, 1101)).is_some());
+        assert!(third.file(state(1, 100 + last)).is_some());
     }
 }

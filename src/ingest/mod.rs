@@ -107,6 +107,9 @@ pub enum IngestError {
     /// Rejected packets could not be written before the run was stopped.
     #[error("write rejected packets to the state directory")]
     DeadLetters(#[source] io::Error),
+    /// The system would not let it be prepared for signals.
+    #[error("prepare for signals")]
+    Signals(#[source] io::Error),
     /// A stage panicked: a bug in this program.
     #[error("a stage of the ingest failed")]
     Stage(#[from] JoinError),
@@ -179,6 +182,7 @@ pub async fn run(
 ) -> Result<Totals, IngestError> {
     // Ends the first stages also when the store fails, and not the rest of the program.
     let stop = stop.child_token();
+    lease::expect_writers().map_err(IngestError::Signals)?;
     let Some(identity) = identity(store.as_ref(), &options, &stop).await? else {
         return Ok(Totals::default());
     };
@@ -219,6 +223,7 @@ pub async fn run(
         ledger: ledger.clone(),
         purge: candidates.clone(),
         recall,
+        kept_open: read::kept_open(),
         stop: stop.clone(),
         runtime: tokio::runtime::Handle::current(),
     };

@@ -143,7 +143,11 @@ impl Progress {
         }
     }
 
-    pub(super) fn set_waiting(&self, files: usize) {
-        self.files_waiting.store(files as u64, Ordering::Relaxed);
+    pub(super) fn add_waiting(&self, files: usize) {
+        self.files_waiting.fetch_add(files as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn take_waiting(&self) {
+        self.files_waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }

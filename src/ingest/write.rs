@@ -1,6 +1,6 @@
 //! Records → store: several batches at once, counted per file, reported once they are safe.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::ingest::{
     Ended, FileEnd, FileReport, IngestError, Observer, OpenCapture, Progress, Rejected, Share,
     Step, Totals,
 };
-use crate::packet::{PacketRecord, StoredPacket};
+use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::store::{AppendOutcome, PacketStore, StoreResult};
 
 /// Batches on their way to the store. While one is answered the next is being sent; more only
@@ -26,6 +26,8 @@ use crate::store::{AppendOutcome, PacketStore, StoreResult};
 const APPENDS: usize = 3;
 /// How long a stored packet may wait until it is safe and can be searched.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
+/// Nanoseconds that the clock of who captures may be ahead: an hour, as when a zone is wrong.
+const CLOCKS_DIFFER: i128 = 3_600 * 1_000_000_000;
 /// Time between two tries to write dead letters where there is no room.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
@@ -46,15 +48,7 @@ pub(super) async fn write(
     store: Arc<dyn PacketStore>,
     beside: Beside,
 ) -> Result<Totals, IngestError> {
-    let mut writer = Writer {
-        store,
-        beside,
-        appends: JoinSet::new(),
-        parts: HashMap::new(),
-        readings: HashMap::new(),
-        unsafe_since: None,
-        totals: Totals::default(),
-    };
+    let mut writer = Writer::new(store, beside);
     loop {
         let flush_at = writer.unsafe_since.map(|since| since + FLUSH_EVERY);
         tokio::select! {
@@ -110,7 +104,26 @@ struct Appended {
     batch: Arc<Vec<PacketRecord>>,
 }
 
+/// When the newest of these packets was captured. Damaged captures have packets from a far future,
+/// next to which every other would be old for ever.
+fn newest(batch: &[PacketRecord], now: Timestamp) -> Option<Timestamp> {
+    let times = batch.iter().map(|record| record.stored.packet.timestamp);
+    times.filter(|time| time.nanoseconds() <= now.nanoseconds() + CLOCKS_DIFFER).max()
+}
+
 impl Writer {
+    fn new(store: Arc<dyn PacketStore>, beside: Beside) -> Self {
+        Self {
+            store,
+            beside,
+            appends: JoinSet::new(),
+            parts: HashMap::new(),
+            readings: HashMap::new(),
+            unsafe_since: None,
+            totals: Totals::default(),
+        }
+    }
+
     fn append(&mut self, capture: &Arc<OpenCapture>, packets: Vec<PacketRecord>, share: Share) {
         self.parts.entry(capture.part).or_default().appends += 1;
         let reading =
@@ -129,7 +142,7 @@ impl Writer {
         if !outcome.rejected.is_empty() {
             self.bury(&capture, &outcome, &batch).await?;
         }
-        let newest = batch.iter().map(|record| record.stored.packet.timestamp).max();
+        let newest = newest(&batch, Timestamp::now());
         self.beside.progress.add_stored(batch.len() as u64, newest);
         if let Some(reading) = self.readings.get_mut(&capture.reading) {
             reading.answered(number, outcome.rejected.len() as u64);
@@ -195,13 +208,7 @@ impl Writer {
     /// Makes everything safe that has been appended, and reports what is complete.
     async fn flush(&mut self) -> StoreResult<()> {
         // Taken before the flush: what is appended meanwhile waits for the next one.
-        let mut complete: Vec<u64> = self
-            .parts
-            .iter()
-            .filter(|(_, part)| part.ended.is_some() && part.appends == 0)
-            .map(|(number, _)| *number)
-            .collect();
-        complete.sort_unstable();
+        let complete = self.complete();
         self.unsafe_since = None;
         self.store.flush().await?;
         for number in complete {
@@ -232,6 +239,29 @@ impl Writer {
         Ok(())
     }
 
+    /// Parts of which everything has been answered, and also of the parts before them: how far a
+    /// reading is acknowledged is needed until its last part.
+    fn complete(&self) -> Vec<u64> {
+        let mut ended: Vec<(u64, u64, bool)> = self
+            .parts
+            .iter()
+            .filter_map(|(number, part)| {
+                Some((*number, part.ended.as_ref()?.reading, part.appends == 0))
+            })
+            .collect();
+        ended.sort_unstable();
+        let mut waiting = HashSet::new();
+        let mut complete = Vec::new();
+        for (number, reading, is_answered) in ended {
+            if is_answered && !waiting.contains(&reading) {
+                complete.push(number);
+            } else {
+                waiting.insert(reading);
+            }
+        }
+        complete
+    }
+
     /// A file has been read as far as it went, and all of that is safe.
     async fn file_safe(&mut self, reading: u64, ended: Ended) {
         let acknowledged = self.readings.get(&reading);
@@ -239,7 +269,7 @@ impl Writer {
         let rejected = acknowledged.map_or(ended.rejected_before, Acknowledged::rejected);
         self.beside.ledger.record(Entry {
             store: String::new(),
-            path: ended.path.clone(),
+            path: ended.path.display().to_string(),
             state: ended.state,
             capture: ended.capture.map(|capture| capture.to_string()),
             frames: mark.frames,
@@ -262,5 +292,84 @@ impl Writer {
             // The purge ends after this stage.
             purge.send(candidate).await.ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode;
+    use crate::ingest::file_state::{FileId, FileState, Finished};
+    use crate::ingest::open_capture_for_tests;
+    use crate::packet::{CapturedPacket, LinkType, Origin, Trail};
+    use crate::store::memory::MemoryStore;
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn file_done(&self, _: &FileReport) {}
+
+        fn progress(&self) -> Arc<Progress> {
+            Arc::default()
+        }
+    }
+
+    fn record(capture: &OpenCapture) -> PacketRecord {
+        let packet = CapturedPacket {
+            timestamp: Timestamp::from_nanoseconds(1),
+            link_type: LinkType::ETHERNET,
+            original_length: 3,
+            data: b"abc".as_slice().into(),
+            extras: None,
+        };
+        let layers = decode::decode(&packet);
+        let (source, capture) = (capture.source.clone(), capture.capture);
+        let stored = StoredPacket::new(packet, Origin { capture, frame: 1, source });
+        PacketRecord { stored, layers }
+    }
+
+    /// A file is let go of while its last batch is still on its way.
+    #[tokio::test]
+    async fn how_far_a_file_is_stored_is_known_until_all_of_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Arc::new(Ledger::open(directory.path(), "s").unwrap());
+        let capture = Arc::new(open_capture_for_tests());
+        let state = FileState { id: FileId { device: 1, inode: 1 }, size: 9, modified: 9 };
+        let beside = Beside {
+            observer: Arc::new(Nobody),
+            progress: Arc::default(),
+            ledger: ledger.clone(),
+            dead_letters: DeadLetters::new(directory.path()),
+            purge: None,
+            stop: CancellationToken::new(),
+        };
+        let mut writer = Writer::new(Arc::new(MemoryStore::default()), beside);
+        writer.append(&capture, vec![record(&capture)], Share::default());
+        let ended = Ended {
+            path: "a.pcap".into(),
+            below: "a.pcap".into(),
+            state,
+            finished: Some(Finished::Settled),
+            capture: Some(capture.capture),
+            base: Trail::default().mark(),
+            rejected_before: 0,
+            unreadable: false,
+        };
+        let end = |part, concluded, file| FileEnd {
+            reading: capture.reading,
+            part,
+            concluded,
+            report: None,
+            file,
+        };
+        writer.end(end(capture.part, false, Some(ended)));
+        writer.end(end(capture.part + 1, true, None));
+        writer.flush().await.unwrap();
+        assert_eq!(ledger.file(state), None);
+        let appended = writer.appends.join_next().await.unwrap().unwrap().unwrap();
+        writer.count(appended).await.unwrap();
+        writer.flush().await.unwrap();
+        assert_eq!(ledger.file(state).unwrap().frames, 1);
+        assert!(writer.readings.is_empty() && writer.parts.is_empty());
     }
 }

@@ -96,8 +96,9 @@ pub struct DnsRecord {
     pub ttl: u32,
     /// Its value as text, in the form of a zone file.
     pub data: String,
-    /// The address, of records that hold one.
-    pub address: Option<IpAddr>,
+    /// The addresses in it: of an address record one, of a name of NetBIOS and in the hints of a
+    /// service (RFC 9460) perhaps several.
+    pub addresses: Vec<IpAddr>,
     /// The name that the record points at (CNAME, NS, PTR, MX, SRV …).
     pub target: Option<String>,
 }
@@ -113,6 +114,8 @@ pub struct Http {
     pub target: Option<String>,
     /// Of a response.
     pub status: Option<u16>,
+    /// What the server says beside the status.
+    pub phrase: Option<String>,
     /// `Host`.
     pub host: Option<String>,
     /// `User-Agent`.
@@ -133,6 +136,14 @@ pub struct Http {
     pub location: Option<String>,
     /// `Server`.
     pub server: Option<String>,
+    /// `X-Powered-By`.
+    pub powered_by: Option<String>,
+    /// `Via`: the proxies on the way, as they were sent.
+    pub via: Vec<String>,
+    /// `X-Forwarded-Host`.
+    pub forwarded_host: Option<String>,
+    /// `X-Forwarded-Proto`.
+    pub forwarded_proto: Option<String>,
     /// `X-Forwarded-For`, `Forwarded`, `X-Real-IP`: the values as they were sent.
     pub forwarded_for: Vec<String>,
     /// The addresses in them, the first client first.

@@ -11,10 +11,11 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use crate::document::sequence;
 use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::{self, Order, Query};
+use crate::store::aggregate::Tally;
 use crate::store::pushdown::Condition;
 use crate::store::{
-    AppendOutcome, Backend, Estimate, Explanation, PacketStore, Plan, PruneReport, PruneScope,
-    SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, Survey,
+    AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, PacketStore, Plan,
+    PruneReport, PruneScope, SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, Survey,
 };
 
 /// `memory:`
@@ -102,6 +103,15 @@ impl PacketStore for MemoryStore {
     async fn count(&self, query: &Query) -> StoreResult<u64> {
         let packets = self.packets();
         Ok(packets.records.iter().filter(|record| query::matches(query, record)).count() as u64)
+    }
+
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        let packets = self.packets();
+        let mut tally = Tally::new(what);
+        packets.records.iter().filter(|record| query::matches(query, record)).for_each(|record| {
+            tally.add(record);
+        });
+        Ok(Some(tally.finish()))
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {

@@ -3,6 +3,7 @@
 //! A store returns a superset of what a query asks for; [`crate::query::matches`] decides. A new
 //! backend is one folder here and one line in [`BACKENDS`].
 
+pub mod aggregate;
 pub mod elasticsearch;
 pub mod embedded;
 mod error;
@@ -23,6 +24,7 @@ use futures::stream::BoxStream;
 
 use crate::packet::{CapturedPacket, LinkType, PacketId, PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
+pub use aggregate::{Breakdown, Counts};
 pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use pushdown::Plan;
 pub use retention::Slice;
@@ -60,6 +62,10 @@ pub trait PacketStore: fmt::Debug + Send + Sync + 'static {
     /// How many packets [`Self::fetch`] would return (a superset of what the query selects),
     /// without returning them.
     async fn count(&self, query: &Query) -> StoreResult<u64>;
+
+    /// Counts what the query selects; `None` when this store cannot tell it from what it would
+    /// return, so that somebody has to read and count. [`aggregate::Tally`] says what is counted.
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>>;
 
     /// What kinds of packets [`Self::fetch`] would return, without returning them.
     async fn survey(&self, query: &Query) -> StoreResult<Survey>;

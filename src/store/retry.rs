@@ -14,8 +14,8 @@ use tracing::{info, warn};
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    AppendOutcome, Estimate, Explanation, PacketStore, PruneReport, PruneScope, SetupOptions,
-    SetupReport, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
+    AppendOutcome, Breakdown, Counts, Estimate, Explanation, PacketStore, PruneReport, PruneScope,
+    SetupOptions, SetupReport, Slice, StoreError, StoreErrorKind, StoreResult, StoreStatus, Survey,
 };
 
 /// How long to wait between tries, and when to give up.
@@ -201,6 +201,10 @@ impl PacketStore for RetryStore {
 
     async fn count(&self, query: &Query) -> StoreResult<u64> {
         self.inner.count(query).await
+    }
+
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        self.inner.aggregate(query, what).await
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {

@@ -10,7 +10,7 @@ use crate::packet::{
 use crate::query::{self, Filter, Order, Predicate, Protocol, Query, Scope, TimeRange, Words};
 use crate::store::memory::MemoryStore;
 use crate::store::{Estimate, PacketStore, PruneScope, SetupOptions};
-use crate::testing::{CaptureBuilder, Fixture, retention, tcp_frame, udp_frame};
+use crate::testing::{CaptureBuilder, Fixture, counts, retention, tcp_frame, udp_frame};
 
 const SECOND: i128 = 1_000_000_000;
 pub(super) const DAY: i128 = 86_400 * SECOND;
@@ -30,6 +30,7 @@ pub async fn conformance(fixture: &dyn Fixture) {
     packets_are_found_by_id(fixture).await;
     text_is_found_with_an_index_of_it_and_without(fixture).await;
     time_ranges_include_both_ends(fixture).await;
+    counts::counts_are_those_of_the_packets(fixture).await;
     prune_removes_what_is_older(fixture).await;
     retention::slices_hold_everything_and_go_one_by_one(fixture).await;
     retention::a_partition_whose_time_has_not_ended_stays(fixture).await;

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test suite fails by panicking")]
 
 mod conformance;
+mod counts;
 mod packets;
 mod retention;
 

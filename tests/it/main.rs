@@ -14,8 +14,13 @@ mod power_cut;
 mod prune;
 mod readme;
 mod rotation;
+mod serve;
+mod serve_access;
+mod serve_downloads;
 mod service;
+mod stack;
 mod tunnels;
+mod unattended;
 mod watch;
 mod words;
 

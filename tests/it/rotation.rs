@@ -59,13 +59,16 @@ impl Scene {
         String::from_utf8_lossy(&run.stdout).trim().parse().unwrap_or(0)
     }
 
-    /// Lets traffic flow, while packets are found before the program ends.
+    /// Lets traffic flow, while packets are found before the program ends; a busy machine may take
+    /// longer to send as much.
     fn flow(&self, program: &Capturing, rate: u64) {
         self.traffic.flow(rate);
         let began = Instant::now();
         wait_until("packets are found while the program writes", || self.stored() > 0);
         assert!(began.elapsed() < SOON, "found after {:?}", began.elapsed());
         thread::sleep(CAPTURING.saturating_sub(began.elapsed()));
+        let most = rate * CAPTURING.as_secs();
+        wait_until("enough is sent", || self.traffic.sent() >= most * 9 / 10);
         self.traffic.flow(0);
         // What is on its way reaches both programs.
         thread::sleep(Duration::from_millis(1_500));

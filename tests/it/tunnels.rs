@@ -8,6 +8,7 @@ const INNER: &[(&str, &str)] = &[
     ("vxlan.pcap", INSIDE[0]),
     ("vxlan-gpe.pcap", INSIDE[0]),
     ("gre.pcap", INSIDE[1]),
+    ("gre-in-udp.pcap", INSIDE[1]),
     ("gre-ethernet.pcap", INSIDE[1]),
     ("nvgre.pcap", INSIDE[0]),
     ("pptp.pcap", INSIDE[0]),
@@ -15,12 +16,14 @@ const INNER: &[(&str, &str)] = &[
     ("gtp.pcap", INSIDE[0]),
     ("gtp.pcap", INSIDE_V6[1]),
     ("geneve.pcap", INSIDE[0]),
+    ("pim-register.pcap", INSIDE[0]),
     ("ipip.pcap", INSIDE[0]),
     ("6in4.pcap", INSIDE_V6[0]),
     ("4in6.pcap", INSIDE[0]),
     ("teredo.pcap", INSIDE_V6[0]),
     ("l2tp.pcap", INSIDE[0]),
     ("nested.pcap", INSIDE_V6[0]),
+    ("vntag.pcap", INSIDE[0]),
     ("qinq.pcap", INSIDE_V6[0]),
     ("qinq-deep.pcap", INSIDE[0]),
     ("mpls.pcap", INSIDE[1]),
@@ -110,4 +113,25 @@ fn ports_of_later_fragments_are_found_by_the_store_and_not_by_words() {
         "all were stored"
     );
     assert_eq!(crate::support::tcpdump(&file, "port 40002").len(), 16 + 14 + 20 + 16);
+}
+
+/// An address that a server answers with is in the document; no packet goes there.
+#[test]
+fn what_a_dns_answer_names_is_related_and_no_host() {
+    const ANSWERED: &str = "192.0.2.30";
+    let sandbox = Sandbox::embedded();
+    sandbox.file("dns.pcap", &capture("applications.pcap"));
+    sandbox.ok(&["ingest", "dns.pcap"]);
+    let everything = sandbox.ok(&["fetch", "--json"]);
+    let naming: Vec<serde_json::Value> = everything
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|document: &serde_json::Value| {
+            document["related"]["ip"].as_array().unwrap().contains(&ANSWERED.into())
+        })
+        .collect();
+    assert_eq!(naming.len(), 1);
+    assert_eq!(naming[0]["dns"]["type"], "answer");
+    assert_eq!(naming[0]["dns"]["resolved_ip"], serde_json::json!([ANSWERED]));
+    assert_eq!(count(&sandbox, &[ANSWERED]), 0);
 }

@@ -4,6 +4,7 @@
 
 pub mod kept;
 pub mod records;
+pub mod served;
 pub mod service;
 pub mod tools;
 

@@ -8,6 +8,8 @@ use domain::base::name::ToLabelIter;
 use domain::base::wire::ParseError;
 use domain::base::{Message, ParsedName, ParsedRecord, Question};
 use domain::rdata::AllRecordData;
+use domain::rdata::svcb::SvcParams;
+use domain::rdata::svcb::value::AllValues;
 
 use super::{Found, Ports, netbios};
 use crate::packet::{self, Application, Dns, DnsQuestion, DnsRecord};
@@ -25,6 +27,8 @@ const LAST_OPERATION: u8 = 6;
 const MOST_QUESTIONS: usize = 32;
 /// Records that are kept of each part of a message: a message of 64 KiB may hold thousands.
 const MOST_RECORDS: usize = 64;
+/// Addresses that are kept of a record: of 64 KiB thousands are possible.
+const MOST_ADDRESSES: usize = 64;
 /// mDNS uses the highest bit of the class for itself (RFC 6762, sections 5.4 and 10.2).
 const CLASS: u16 = 0x7fff;
 /// "DNSSEC OK" in the TTL of an OPT record (RFC 3225).
@@ -32,6 +36,7 @@ const DNSSEC_OK: u32 = 0x8000;
 
 const CUT: &str = "dns: the message was cut or is damaged; what stands before that is kept";
 const MORE_QUESTIONS: &str = "dns: questions beyond the first 32 are left out";
+const MORE_ADDRESSES: &str = "dns: addresses of a record beyond the first 64 are left out";
 const MORE_RECORDS: &str = "dns: records of a section beyond the first 64 are left out";
 
 type Name<'a> = ParsedName<&'a [u8]>;
@@ -242,25 +247,27 @@ impl Reading {
             return found;
         }
         if self.is_netbios && record.rtype() == netbios::ADDRESS {
-            found.address = netbios::address(record);
-            found.data = found.address.map(|address| address.to_string()).unwrap_or_default();
+            found.addresses = netbios::addresses(record);
+            found.data = joined(&found.addresses);
+            self.bound(&mut found.addresses);
             return found;
         }
         match record.to_any_record::<AllRecordData<&[u8], Name<'_>>>() {
             Ok(record) => self.value(record.data(), &mut found),
             Err(_) => self.note(CUT),
         }
+        self.bound(&mut found.addresses);
         found
     }
 
     fn value(&self, data: &AllRecordData<&[u8], Name<'_>>, found: &mut DnsRecord) {
         let target = match data {
             AllRecordData::A(address) => {
-                found.address = Some(IpAddr::V4(address.addr().octets().into()));
+                found.addresses.push(IpAddr::V4(address.addr().octets().into()));
                 None
             }
             AllRecordData::Aaaa(address) => {
-                found.address = Some(IpAddr::V6(address.addr().octets().into()));
+                found.addresses.push(IpAddr::V6(address.addr().octets().into()));
                 None
             }
             AllRecordData::Cname(name) => Some(name.cname()),
@@ -269,6 +276,14 @@ impl Reading {
             AllRecordData::Ptr(name) => Some(name.ptrdname()),
             AllRecordData::Mx(exchange) => Some(exchange.exchange()),
             AllRecordData::Srv(service) => Some(service.target()),
+            AllRecordData::Svcb(service) => {
+                found.addresses = hints(service.params());
+                Some(service.target())
+            }
+            AllRecordData::Https(service) => {
+                found.addresses = hints(service.params());
+                Some(service.target())
+            }
             _ => None,
         };
         found.target = target.map(|name| self.name(name));
@@ -282,6 +297,13 @@ impl Reading {
             ) => name.clone(),
             _ => data.to_string(),
         };
+    }
+
+    fn bound(&mut self, addresses: &mut Vec<IpAddr>) {
+        if addresses.len() > MOST_ADDRESSES {
+            addresses.truncate(MOST_ADDRESSES);
+            self.note(MORE_ADDRESSES);
+        }
     }
 
     fn name(&self, name: &Name<'_>) -> String {
@@ -301,6 +323,28 @@ impl Reading {
             self.notes.push(note);
         }
     }
+}
+
+/// Where a service can be reached, as far as its record says so (RFC 9460, section 7.3).
+fn hints(parameters: &SvcParams<&[u8]>) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for value in parameters.iter_all().map_while(Result::ok) {
+        match value {
+            AllValues::Ipv4Hint(hint) => {
+                addresses.extend(hint.iter().map(|address| IpAddr::V4(address.octets().into())));
+            }
+            AllValues::Ipv6Hint(hint) => {
+                addresses.extend(hint.iter().map(|address| IpAddr::V6(address.octets().into())));
+            }
+            _ => {}
+        }
+    }
+    addresses
+}
+
+fn joined(addresses: &[IpAddr]) -> String {
+    let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    texts.join(" ")
 }
 
 fn class(class: Class) -> String {

@@ -40,7 +40,8 @@ const MOST_LINES: usize = 128;
 const MOST_VALUES: usize = 32;
 
 const MORE_LINES: &str = "http: header lines beyond the first 128 are left out";
-const MORE_VALUES: &str = "http: cookies and forwarded addresses beyond the first 32 are left out";
+const MORE_VALUES: &str =
+    "http: cookies, proxies and forwarded addresses beyond the first 32 are left out";
 const CUT: &str = "http: the head goes on beyond this packet; what stands in it is kept";
 
 pub(super) fn over_tcp(payload: &[u8]) -> Option<Found> {
@@ -135,6 +136,7 @@ impl Head {
         self.version(words.next().unwrap_or_default());
         let code = words.next().filter(|code| code.len() == 3);
         self.http.status = code.and_then(|code| text(code)?.parse().ok());
+        self.http.phrase = words.next().and_then(text);
     }
 
     /// The words of `METHOD TARGET HTTP/1.x`. Without a version it is a line that was cut, or of
@@ -174,10 +176,12 @@ impl Head {
             6 if named("Server") => keep_first(&mut http.server, value),
             7 if named("Referer") => keep_first(&mut http.referrer, value),
             8 if named("Location") => keep_first(&mut http.location, value),
+            12 if named("X-Powered-By") => keep_first(&mut http.powered_by, value),
             10 if named("User-Agent") => keep_first(&mut http.user_agent, value),
             15 if named("Accept-Encoding") => keep_first(&mut http.accept_encoding, value),
             15 if named("Accept-Language") => keep_first(&mut http.accept_language, value),
             _ if !is_whole => {}
+            3 if named("Via") => self.via(value),
             4 if named("Host") => keep_first(&mut http.host, value),
             6 if named("Cookie") => self.cookies(value.split(|byte| *byte == b';')),
             9 if named("X-Real-IP") => self.forwarded(value),
@@ -192,6 +196,8 @@ impl Head {
                 http.body_length = text(value).and_then(|length| length.parse().ok());
             }
             15 if named("X-Forwarded-For") => self.forwarded(value),
+            16 if named("X-Forwarded-Host") => keep_first(&mut http.forwarded_host, value),
+            17 if named("X-Forwarded-Proto") => keep_first(&mut http.forwarded_proto, value),
             16 if named("WWW-Authenticate") => self.credentials(value),
             18 if named("Proxy-Authenticate") => self.credentials(value),
             19 if named("Proxy-Authorization") => self.credentials(value),
@@ -210,6 +216,13 @@ impl Head {
                 self.http.cookies.push(name);
             }
         }
+    }
+
+    fn via(&mut self, value: &[u8]) {
+        if self.http.via.len() == MOST_VALUES {
+            return self.note(MORE_VALUES);
+        }
+        self.http.via.extend(text(value));
     }
 
     /// `X-Forwarded-For: client, proxy`, `X-Real-IP: client`, `Forwarded: for="[…]:port";by=…`

@@ -28,6 +28,7 @@ mod telnet;
 mod text_commands;
 mod tls;
 
+use crate::decode::Ports;
 use crate::packet::{Application, Layers};
 use cursor::{Cursor, hexadecimal, text, text_utf16};
 
@@ -48,26 +49,8 @@ impl Found {
     }
 }
 
-/// The two ports of a conversation.
-#[derive(Debug, Clone, Copy)]
-struct Ports {
-    source: u16,
-    destination: u16,
-}
-
-impl Ports {
-    /// Whether one of them is one of these.
-    fn any(self, ports: &[u16]) -> bool {
-        ports.contains(&self.source) || ports.contains(&self.destination)
-    }
-}
-
 /// Reads what a TCP segment carries.
-pub(super) fn over_tcp(source: u16, destination: u16, payload: &[u8], layers: &mut Layers) {
-    if payload.is_empty() {
-        return;
-    }
-    let ports = Ports { source, destination };
+pub(super) fn over_tcp(ports: Ports, payload: &[u8], layers: &mut Layers) {
     let found = tls::decode(payload)
         .or_else(|| sip::decode(payload))
         .or_else(|| http::over_tcp(payload))
@@ -85,11 +68,7 @@ pub(super) fn over_tcp(source: u16, destination: u16, payload: &[u8], layers: &m
 }
 
 /// Reads what a UDP datagram carries.
-pub(super) fn over_udp(source: u16, destination: u16, payload: &[u8], layers: &mut Layers) {
-    if payload.is_empty() {
-        return;
-    }
-    let ports = Ports { source, destination };
+pub(super) fn over_udp(ports: Ports, payload: &[u8], layers: &mut Layers) {
     let found = dns::over_udp(ports, payload)
         .or_else(|| quic::decode(ports, payload))
         .or_else(|| dhcp::decode(ports, payload))

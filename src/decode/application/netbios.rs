@@ -51,9 +51,12 @@ pub(super) fn name(dotted: &str) -> Option<String> {
     Some(format!("{name}<{purpose:02x}>{dot}{scope}"))
 }
 
-/// The first address of an `NB` record: two bytes of flags, then the address.
-pub(super) fn address(record: &ParsedRecord<'_, [u8]>) -> Option<IpAddr> {
-    let record = record.to_record::<UnknownRecordData<&[u8]>>().ok()??;
-    let address: [u8; 4] = record.data().data().get(2..6)?.try_into().ok()?;
-    Some(Ipv4Addr::from(address).into())
+/// The addresses of an `NB` record: of a group of hosts several. Two bytes of flags stand in front
+/// of each.
+pub(super) fn addresses(record: &ParsedRecord<'_, [u8]>) -> Vec<IpAddr> {
+    let Ok(Some(record)) = record.to_record::<UnknownRecordData<&[u8]>>() else {
+        return Vec::new();
+    };
+    let entries = record.data().data().chunks_exact(6);
+    entries.map(|entry| Ipv4Addr::new(entry[2], entry[3], entry[4], entry[5]).into()).collect()
 }

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -7,13 +9,13 @@ const CLIENT: u16 = 50_000;
 
 fn tcp(port: u16, payload: &[u8]) -> Layers {
     let mut layers = Layers::default();
-    over_tcp(CLIENT, port, payload, &mut layers);
+    over_tcp(Ports { source: CLIENT, destination: port }, payload, &mut layers);
     layers
 }
 
 fn udp(port: u16, payload: &[u8]) -> Layers {
     let mut layers = Layers::default();
-    over_udp(port, port, payload, &mut layers);
+    over_udp(Ports { source: port, destination: port }, payload, &mut layers);
     layers
 }
 
@@ -162,7 +164,8 @@ fn netbios_names() {
     let mut message = vec![0x12, 0x34, 0x28, 0x10, 0, 1, 0, 0, 0, 0, 0, 1, 32];
     message.extend(b"FHEPFCELEHFCEPFFFACACACACACACABO");
     message.extend([0, 0, 0x20, 0, 1]);
-    message.extend([0xc0, 12, 0, 0x20, 0, 1, 0, 0, 0, 0, 0, 6, 0x80, 0, 192, 0, 2, 9]);
+    message.extend([0xc0, 12, 0, 0x20, 0, 1, 0, 0, 0, 0, 0, 12, 0x80, 0, 192, 0, 2, 9]);
+    message.extend([0x80, 0, 192, 0, 2, 10]);
     let layers = udp(137, &message);
     assert_eq!(layers.application, Some("nbns"));
     let dns = dns(layers);
@@ -171,7 +174,23 @@ fn netbios_names() {
         (dns.questions[0].name.as_str(), dns.questions[0].kind.as_str()),
         ("WORKGROUP<1e>", "NB")
     );
-    assert_eq!(dns.mentioned[0].address, Some([192, 0, 2, 9].into()));
+    let found = &dns.mentioned[0];
+    assert_eq!(found.addresses, [[192, 0, 2, 9], [192, 0, 2, 10]].map(IpAddr::from));
+    assert_eq!(found.data, "192.0.2.9 192.0.2.10");
+}
+
+#[test]
+fn hints_of_a_service_are_addresses() {
+    let mut message = vec![0, 1, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
+    message.extend(name("example.com"));
+    message.extend([0, 65, 0, 1, 0xc0, 12, 0, 65, 0, 1, 0, 0, 0, 60, 0, 35]);
+    // Priority, the name itself, addresses of both kinds.
+    message.extend([0, 1, 0, 0, 4, 0, 8, 192, 0, 2, 1, 192, 0, 2, 2]);
+    message.extend([0, 6, 0, 16, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+    let found = &dns(udp(53, &message)).answers[0];
+    assert_eq!(found.kind, "HTTPS");
+    let texts: Vec<String> = found.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["192.0.2.1", "192.0.2.2", "2001:db8::7"]);
 }
 
 #[test]
@@ -181,8 +200,11 @@ fn http_request() {
         Accept-Language: de\r\nCookie: sid=secret; theme=dark\r\nX-Forwarded-For: 203.0.113.5, \
         198.51.100.9:4711\r\nForwarded: for=\"[2001:db8::17]:47\";proto=http\r\n\
         Authorization: Basic YWxpY2U6c2VjcmV0\r\nContent-Type: text/plain; charset=utf-8\r\n\
-        Content-Length: 5\r\n\r\nhello";
+        Content-Length: 5\r\nX-Forwarded-Host: shop.example.com:8443\r\n\
+        X-Forwarded-Proto: https\r\n\r\nhello";
     let found = http(request);
+    assert_eq!(found.forwarded_host.as_deref(), Some("shop.example.com:8443"));
+    assert_eq!(found.forwarded_proto.as_deref(), Some("https"));
     assert_eq!(found.method.as_deref(), Some("POST"));
     assert_eq!(found.target.as_deref(), Some("/login?next=/"));
     assert_eq!(found.version.as_deref(), Some("1.1"));
@@ -203,7 +225,8 @@ fn http_request() {
 #[test]
 fn http_response() {
     let found = http(
-        b"HTTP/1.0 302 Found\r\nServer: nginx\r\nLocation: /there\r\n\
+        b"HTTP/1.0 302 Found Elsewhere\r\nServer: nginx\r\nLocation: /there\r\n\
+        X-Powered-By: PHP/8.3\r\nVia: 1.1 outer\r\nVia: 1.1 inner (squid)\r\n\
         Set-Cookie: token=abc; Path=/; HttpOnly\r\n\r\n",
     );
     assert_eq!((found.status, found.version.as_deref()), (Some(302), Some("1.0")));
@@ -212,6 +235,9 @@ fn http_response() {
         (Some("nginx"), Some("/there"))
     );
     assert_eq!(found.cookies, ["token"]);
+    assert_eq!(found.phrase.as_deref(), Some("Found Elsewhere"));
+    assert_eq!(found.powered_by.as_deref(), Some("PHP/8.3"));
+    assert_eq!(found.via, ["1.1 outer", "1.1 inner (squid)"]);
 }
 
 #[test]

@@ -11,6 +11,8 @@ const KEY: u16 = 0x2000;
 const SEQUENCE: u16 = 0x1000;
 const ACKNOWLEDGEMENT: u16 = 0x0080;
 const VERSION: u16 = 0x0007;
+/// Must be zero (RFC 2784, section 2.1).
+const RESERVED: u16 = 0x4fff;
 
 /// Protocol types that are no EtherTypes, or mean something else here.
 const BRIDGED_ETHERNET: u16 = 0x6558;
@@ -18,6 +20,9 @@ const PPP: u16 = 0x880b;
 const WCCP: u16 = 0x883e;
 const ERSPAN: u16 = 0x88be;
 const ERSPAN_3: u16 = 0x22eb;
+/// Cisco's metadata; elsewhere the EtherType stands behind it.
+const METADATA: u16 = 0x8909;
+const METADATA_LENGTH: usize = 8;
 /// Aruba's tunnels of 802.11 frames, one number for each kind of traffic.
 const ARUBA: std::ops::RangeInclusive<u16> = 0x8200..=0x83ff;
 const FIRST_ETHER_TYPE: u16 = 0x0600;
@@ -43,6 +48,12 @@ pub(in crate::decode) fn gre<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a
             Err(stop("gre", format_args!("version {version} with protocol {protocol:#06x}")))
         }
     }
+}
+
+/// RFC 8086.
+pub(super) fn over_udp<'a>(data: &'a [u8], layers: &mut Layers) -> Option<Step<'a>> {
+    let is_plausible = u16_at(data, 0)? & RESERVED == 0 && u16_at(data, 2)? >= FIRST_ETHER_TYPE;
+    is_plausible.then(|| gre(data, layers))
 }
 
 fn version_0<'a>(flags: u16, protocol: u16, data: &'a [u8], layers: &mut Layers) -> Step<'a> {
@@ -77,6 +88,7 @@ fn version_0<'a>(flags: u16, protocol: u16, data: &'a [u8], layers: &mut Layers)
         }
         ERSPAN => erspan(payload, layers),
         ERSPAN_3 => erspan_3(payload, layers),
+        METADATA => behind_metadata(payload, layers),
         _ if ARUBA.contains(&protocol) => Ok(Some(Next::Link(LinkType::IEEE802_11, payload))),
         number if number >= FIRST_ETHER_TYPE => Ok(Some(Next::EtherType(number, payload))),
         _ => Ok(None),
@@ -104,6 +116,13 @@ fn behind_routing(data: &[u8], mut at: usize) -> Option<usize> {
             return Some(at);
         }
     }
+}
+
+/// The EtherType, then the metadata, then the packet.
+fn behind_metadata<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
+    layers.names.push("cmd");
+    let number = u16_at(data, 0).ok_or_else(|| cut("cmd"))?;
+    Ok(Some(Next::EtherType(number, behind("cmd", data, METADATA_LENGTH)?)))
 }
 
 /// Version 1: the key is the length of the payload and the call.

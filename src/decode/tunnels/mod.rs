@@ -3,18 +3,21 @@
 mod gre;
 mod l2tp;
 mod overlay;
+mod pim;
 mod security;
 
 use crate::decode::Step;
 use crate::packet::Layers;
 pub(super) use gre::gre;
 pub(super) use l2tp::over_ip as l2tp_over_ip;
+pub(super) use pim::pim;
 
 /// UDP ports (IANA; 8472 is what Linux used before VXLAN had a number).
 const L2TP: u16 = 1701;
 const GTP_USER: u16 = 2152;
 const TEREDO: u16 = 3544;
 const IPSEC_NAT: u16 = 4500;
+const GRE_IN_UDP: u16 = 4754;
 const VXLAN: u16 = 4789;
 const VXLAN_GPE: u16 = 4790;
 const GENEVE: u16 = 6081;
@@ -38,6 +41,7 @@ fn of_port<'a>(port: u16, data: &'a [u8], layers: &mut Layers) -> Option<Step<'a
         GTP_USER => overlay::gtp(data, layers),
         TEREDO => overlay::teredo(data, layers),
         IPSEC_NAT => security::over_udp(data, layers),
+        GRE_IN_UDP => gre::over_udp(data, layers),
         VXLAN | VXLAN_LINUX => overlay::vxlan(data, layers),
         VXLAN_GPE => overlay::vxlan_gpe(data, layers),
         GENEVE => overlay::geneve(data, layers),

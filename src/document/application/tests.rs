@@ -61,18 +61,39 @@ fn urls_are_taken_apart() {
 }
 
 #[test]
+fn what_proxies_add_is_stored() {
+    let http = Http {
+        status: Some(404),
+        phrase: Some("Not Found".into()),
+        via: vec!["1.1 one".into(), "1.1 two".into()],
+        powered_by: Some("PHP".into()),
+        forwarded_host: Some("Shop.example.com:8443, inner.example.com".into()),
+        forwarded_proto: Some("https".into()),
+        ..Http::default()
+    };
+    let json = document(Application::of(Message::Http(Box::new(http))), "http");
+    assert_eq!(
+        json["packet"]["http"],
+        json!({ "forwarded_host": "Shop.example.com:8443, inner.example.com",
+            "forwarded_proto": "https", "powered_by": "PHP", "status_phrase": "Not Found",
+            "via": ["1.1 one", "1.1 two"] })
+    );
+    assert_eq!(json["related"]["hosts"], json!(["inner.example.com", "shop.example.com"]));
+}
+
+#[test]
 fn names_are_found_in_any_spelling() {
     let question =
         DnsQuestion { name: "WwW.Example.com".into(), kind: "A".into(), class: "IN".into() };
     let record = DnsRecord {
         name: "WwW.Example.com".into(),
         data: "192.0.2.1".into(),
-        address: Some([192, 0, 2, 1].into()),
+        addresses: vec![[192, 0, 2, 1].into()],
         ..DnsRecord::default()
     };
     let mentioned = DnsRecord {
         name: "ns.example.net".into(),
-        address: Some([192, 0, 2, 2].into()),
+        addresses: vec![[192, 0, 2, 2].into()],
         ..DnsRecord::default()
     };
     let dns = Dns {

@@ -1,6 +1,7 @@
 //! What the user named: files, folders with everything in them, patterns.
 
 use std::fs::Metadata;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -15,14 +16,39 @@ pub(super) enum Sighted {
         below: String,
         /// Whether the user named this very file, and not a folder around it.
         named: bool,
+        /// Whether this name is a symbolic link to it.
+        is_link: bool,
         metadata: Metadata,
     },
-    Unreadable {
+    Nothing {
         path: String,
         reason: String,
-        /// Whether there simply is no such file any more.
-        absent: bool,
+        why: Nothing,
     },
+}
+
+/// What it means that there is no file to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nothing {
+    /// There should be one.
+    Unreadable,
+    /// There is none, and no packets are missed: a socket, a link in a circle.
+    Passed,
+    /// No file matches a pattern, so far.
+    NoMatch,
+    /// There was one a moment ago.
+    Gone,
+}
+
+impl Sighted {
+    fn nothing(path: &Path, reason: &str, why: Nothing) -> Self {
+        Self::Nothing { path: path.display().to_string(), reason: reason.to_owned(), why }
+    }
+
+    /// Whether it was found by a symbolic link.
+    pub(super) fn is_link(&self) -> bool {
+        matches!(self, Self::File { is_link: true, .. })
+    }
 }
 
 /// A place to look for files in.
@@ -64,9 +90,8 @@ impl Place {
             });
         let mut sighted: Vec<Sighted> = entries.filter_map(|entry| self.sighted(entry)).collect();
         if let (Some(pattern), true) = (&self.pattern, sighted.is_empty()) {
-            let path = pattern.glob().to_string();
-            let reason = "nothing matches this pattern".to_owned();
-            sighted.push(Sighted::Unreadable { path, reason, absent: false });
+            let path = Path::new(pattern.glob().glob());
+            sighted.push(Sighted::nothing(path, "nothing matches this pattern", Nothing::NoMatch));
         }
         sighted
     }
@@ -78,29 +103,37 @@ impl Place {
                 None
             }
             Ok(entry) => Some(match entry.metadata() {
+                // To open a pipe that nobody writes would never end; who names one means it.
+                Ok(metadata) if !metadata.is_file() && entry.depth() > 0 => {
+                    Sighted::nothing(entry.path(), "neither a file nor a folder", Nothing::Passed)
+                }
                 Ok(metadata) => Sighted::File {
                     below: below(&self.root, entry.path()),
                     named: entry.depth() == 0,
+                    is_link: entry.path_is_symlink(),
                     path: entry.into_path(),
                     metadata,
                 },
-                Err(error) => unreadable(&self.root, &error),
+                Err(error) => nothing(&self.root, &error),
             }),
-            Err(error) => Some(unreadable(&self.root, &error)),
+            Err(error) => Some(nothing(&self.root, &error)),
         }
     }
 }
 
-fn unreadable(root: &Path, error: &walkdir::Error) -> Sighted {
+/// Why there is nothing where the walk met an error.
+fn nothing(root: &Path, error: &walkdir::Error) -> Sighted {
     let path = error.path().unwrap_or(root);
-    let reason = error
-        .io_error()
-        .map_or_else(|| "the folder contains itself".to_owned(), ToString::to_string);
-    let absent = error.depth() > 0
-        && error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-        // A link that leads nowhere is there.
-        && path.symlink_metadata().is_err();
-    Sighted::Unreadable { path: path.display().to_string(), reason, absent }
+    let Some(cause) = error.io_error() else {
+        return Sighted::nothing(path, "a link to a folder that contains it", Nothing::Passed);
+    };
+    if error.depth() == 0 || cause.kind() != io::ErrorKind::NotFound {
+        return Sighted::nothing(path, &cause.to_string(), Nothing::Unreadable);
+    }
+    if path.symlink_metadata().is_ok() {
+        return Sighted::nothing(path, "a link that leads nowhere", Nothing::Passed);
+    }
+    Sighted::nothing(path, &cause.to_string(), Nothing::Gone)
 }
 
 /// The folders at the beginning of a pattern that hold no wildcard.
@@ -132,7 +165,7 @@ mod tests {
             .into_iter()
             .map(|sighted| match sighted {
                 Sighted::File { below, .. } => below,
-                Sighted::Unreadable { reason, .. } => format!("! {reason}"),
+                Sighted::Nothing { reason, why, .. } => format!("{why:?}: {reason}"),
             })
             .collect()
     }
@@ -155,10 +188,28 @@ mod tests {
             ["a.pcap", "eth0/c.pcap", "eth0/deep/d.pcap"]
         );
         assert_eq!(names(&root.join("eth?/*"), &[]), ["eth0/c.pcap"]);
-        assert_eq!(names(&root.join("*.cap"), &[]), ["! nothing matches this pattern"]);
+        assert_eq!(names(&root.join("*.cap"), &[]), ["NoMatch: nothing matches this pattern"]);
         let excluded = [root.join("eth0").canonicalize().unwrap()];
         assert_eq!(names(root, &excluded), ["[x]", "a.pcap", "b.pcap.gz", "note.txt"]);
         assert_eq!(names(&root.join("absent"), &[]).len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_and_hides_none_is_passed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::os::unix::fs::symlink("nowhere", root.join("a")).unwrap();
+        std::os::unix::fs::symlink(".", root.join("b")).unwrap();
+        std::os::unix::net::UnixListener::bind(root.join("c")).unwrap();
+        assert_eq!(
+            names(root, &[]),
+            [
+                "Passed: a link that leads nowhere",
+                "Passed: a link to a folder that contains it",
+                "Passed: neither a file nor a folder"
+            ]
+        );
+        assert!(names(&root.join("a"), &[])[0].starts_with("Unreadable: "), "it was named");
     }
 
     #[test]

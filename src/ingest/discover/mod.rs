@@ -3,23 +3,26 @@
 
 mod inputs;
 mod notices;
+mod recall;
 mod sight;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, info};
 
 use crate::ingest::file_state::{FileId, FileState, Finished};
 use crate::ingest::ledger::Ledger;
 use crate::ingest::{Input, Progress, Watch};
-use inputs::{Place, Sighted};
+use inputs::{Nothing, Place, Sighted};
 use notices::Notices;
+pub(super) use recall::Recall;
 use sight::{Rotations, Sight, Sights};
 
 /// Time between two looks however much happens, so that a busy folder is not looked at all the
@@ -51,6 +54,13 @@ pub(super) enum Found {
         /// Why it cannot be read.
         reason: String,
     },
+    /// Something in a folder that is no file, and hides none.
+    Passed {
+        /// What was looked at.
+        path: String,
+        /// What it is.
+        reason: String,
+    },
 }
 
 /// A file as it was found.
@@ -74,32 +84,6 @@ impl Look {
     /// Whether there will be another look at the file.
     pub(super) fn is_watched(&self) -> bool {
         self.finished != Some(Finished::AsItStands)
-    }
-}
-
-/// Files of which the reader must be told again: it could not read them when it was told of them
-/// (then with what it was told), or they have been read and are called otherwise by now.
-#[derive(Debug, Default)]
-pub(super) struct Recall(Mutex<HashMap<FileId, Option<Look>>>);
-
-impl Recall {
-    /// Tells of this file again when it has been looked at once more.
-    pub(super) fn again(&self, look: &Look) {
-        self.lock().insert(look.state.id, Some(look.clone()));
-    }
-
-    /// Tells again of this file, which has been read, if it is still there under another name.
-    pub(super) fn by_other_name(&self, id: FileId) {
-        self.lock().entry(id).or_insert(None);
-    }
-
-    fn take(&self) -> HashMap<FileId, Option<Look>> {
-        std::mem::take(&mut *self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Option<Look>>> {
-        // Each change is one insertion: nothing is left half done by a panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,10 +138,7 @@ impl Discover {
                 self.progress.add_found(look.state.size);
             }
         }
-        for item in all {
-            found.send(item).await.ok()?;
-        }
-        Some(())
+        self.send(all, found).await
     }
 
     async fn watch(
@@ -173,74 +154,87 @@ impl Discover {
                 Input::Stream => None,
             })
             .collect();
-        let mut places: Vec<Place> = paths.iter().map(|path| Place::new(path)).collect();
-        let roots: Vec<&Path> = places.iter().map(|place| place.root.as_path()).collect();
-        let notices = if watch.notified { Notices::of(&roots) } else { Notices::default() };
-        let mut sights = Sights::new();
-        let mut unreadable = HashMap::new();
+        let mut notices = if watch.notified { Notices::start() } else { Notices::default() };
+        let mut seen = Seen::default();
         loop {
             let began = Instant::now();
             // A path that did not exist may have been taken for a pattern, or the reverse.
-            places.clear();
-            places.extend(paths.iter().map(|path| Place::new(path)));
-            let (closed, recalled) = (notices.take_closed(), self.recall.take());
+            let places: Vec<Place> = paths.iter().map(|path| Place::new(path)).collect();
+            notices.watch(places.iter().map(|place| place.root.as_path()));
+            let closed = notices.take_closed();
             let mut sighted = Vec::new();
             for place in &places {
                 sighted.extend(self.look_at(place).await);
             }
-            let mut news = self.compare(sighted, &closed, &mut sights, &mut unreadable);
-            news.extend(recall(recalled, &mut sights));
-            news.extend(tell(&mut sights, watch.settle));
-            for item in news {
-                found.send(item).await.ok()?;
-            }
+            let mut news = self.compare(sighted, &closed, &mut seen);
+            news.extend(self.recalled(&mut seen.files));
+            news.extend(tell(&mut seen.files, watch.settle));
+            self.send(news, found).await?;
             tokio::time::sleep(SHORTEST_PAUSE.min(watch.poll)).await;
             notices.wait(watch.poll.max(began.elapsed() * PAUSE_PER_LOOK)).await;
         }
     }
 
+    async fn send(&self, news: Vec<Found>, found: &mpsc::Sender<Found>) -> Option<()> {
+        self.progress.add_waiting(news.len());
+        for item in news {
+            found.send(item).await.ok()?;
+        }
+        Some(())
+    }
+
     /// What is new in what was seen.
     fn compare(
         &self,
-        sighted: Vec<Sighted>,
+        mut sighted: Vec<Sighted>,
         closed: &HashSet<PathBuf>,
-        sights: &mut Sights,
-        unreadable: &mut HashMap<String, String>,
+        seen: &mut Seen,
     ) -> Vec<Found> {
         let now = (SystemTime::now(), Instant::now());
         let mut news = Vec::new();
         let mut there = HashSet::new();
-        let mut still_unreadable = HashMap::new();
+        let mut unreadable = HashMap::new();
+        let mut passed = HashSet::new();
+        // Of two names of a file, the one that is no link to the other.
+        sighted.sort_by_key(Sighted::is_link);
         for item in sighted {
             match item {
-                Sighted::Unreadable { path, reason, absent } => {
-                    if absent {
-                        debug!(path, "gone between two looks");
-                        continue;
+                Sighted::Nothing { path, reason, why } => match why {
+                    Nothing::Gone => debug!(path, "gone between two looks"),
+                    Nothing::NoMatch => {
+                        if !seen.passed.contains(&path) {
+                            info!(path, "nothing matches this pattern so far");
+                        }
+                        passed.insert(path);
                     }
-                    if unreadable.get(&path) != Some(&reason) {
-                        warn!(path, reason, "cannot be read for now");
-                        let (path, reason) = (path.clone(), reason.clone());
-                        news.push(Found::Unreadable { path, reason });
+                    Nothing::Unreadable => {
+                        unreadable.insert(path, reason);
                     }
-                    still_unreadable.insert(path, reason);
+                    Nothing::Passed => {
+                        if !seen.passed.contains(&path) {
+                            news.push(Found::Passed { path: path.clone(), reason });
+                        }
+                        passed.insert(path);
+                    }
+                },
+                Sighted::File { path, metadata, .. } if !metadata.is_file() => {
+                    let reason = "a pipe or device cannot be watched: leave --watch out".to_owned();
+                    unreadable.insert(path.display().to_string(), reason);
                 }
-                // Pipes and devices have no end to wait for.
-                Sighted::File { metadata, .. } if !metadata.is_file() => {}
-                Sighted::File { path, below, named, metadata } => {
+                Sighted::File { path, below, named, metadata, .. } => {
                     let state = FileState::of(&metadata);
                     // A second name of the same file.
                     if !there.insert(state.id) {
                         continue;
                     }
                     let is_closed = closed.contains(&path);
-                    let sight = match sights.entry(state.id) {
-                        std::collections::hash_map::Entry::Occupied(entry) => {
+                    let sight = match seen.files.entry(state.id) {
+                        Entry::Occupied(entry) => {
                             let sight = entry.into_mut();
                             sight.again(path, below, state, now.1);
                             sight
                         }
-                        std::collections::hash_map::Entry::Vacant(entry) => {
+                        Entry::Vacant(entry) => {
                             entry.insert(Sight::new(path, below, named, state, now))
                         }
                     };
@@ -250,19 +244,49 @@ impl Discover {
                 }
             }
         }
-        *unreadable = still_unreadable;
-        news.extend(forget_absent(sights, &there));
-        self.ledger.retain(&there);
+        seen.passed = passed;
+        news.extend(forget_absent(&mut seen.files, &there));
+        if unreadable.is_empty() {
+            // What cannot be looked at may come back, with all its files.
+            self.ledger.retain(&there);
+        }
+        self.recall.looked(&there, unreadable);
         news
+    }
+
+    /// Files of which the reader wants to be told again; those that it could not read and that
+    /// are not there any more have never been read.
+    fn recalled(&self, sights: &mut Sights) -> Vec<Found> {
+        let mut vanished = Vec::new();
+        for (id, look) in self.recall.take(|id| sights.contains_key(&id)) {
+            match (sights.get_mut(&id), look) {
+                (Some(sight), _) => sight.untell(),
+                (None, Some(look)) => vanished.push(Found::Vanished {
+                    path: look.path.display().to_string(),
+                    bytes: look.state.size,
+                }),
+                (None, None) => {}
+            }
+        }
+        vanished
     }
 
     async fn look_at(&self, place: &Place) -> Vec<Sighted> {
         let (place, excluded) = (place.clone(), self.excluded.clone());
         let name = place.root.display().to_string();
         spawn_blocking(move || place.look(&excluded)).await.unwrap_or_else(|error| {
-            vec![Sighted::Unreadable { path: name, reason: error.to_string(), absent: false }]
+            let (reason, why) = (error.to_string(), Nothing::Unreadable);
+            vec![Sighted::Nothing { path: name, reason, why }]
         })
     }
+}
+
+/// What is known from look to look.
+#[derive(Default)]
+struct Seen {
+    files: Sights,
+    /// What is no file, and has been told of.
+    passed: HashSet<String>,
 }
 
 /// What the reader must know, by path.
@@ -294,26 +318,9 @@ fn forget_absent(sights: &mut Sights, there: &HashSet<FileId>) -> Vec<Found> {
     absent.filter(|(_, sight)| sight.is_open()).map(|(id, _)| Found::Gone(id)).collect()
 }
 
-/// Files of which the reader wants to be told again; those that it could not read and that are not
-/// there any more have never been read.
-fn recall(recalled: HashMap<FileId, Option<Look>>, sights: &mut Sights) -> Vec<Found> {
-    let mut vanished = Vec::new();
-    for (id, look) in recalled {
-        match (sights.get_mut(&id), look) {
-            (Some(sight), _) => sight.untell(),
-            (None, Some(look)) => vanished.push(Found::Vanished {
-                path: look.path.display().to_string(),
-                bytes: look.state.size,
-            }),
-            (None, None) => {}
-        }
-    }
-    vanished
-}
-
 fn as_it_stands(sighted: Sighted) -> Found {
     match sighted {
-        Sighted::File { path, below, named, metadata } => Found::File(Look {
+        Sighted::File { path, below, named, metadata, .. } => Found::File(Look {
             path,
             below,
             named,
@@ -321,6 +328,7 @@ fn as_it_stands(sighted: Sighted) -> Found {
             is_regular: metadata.is_file(),
             finished: Some(Finished::AsItStands),
         }),
-        Sighted::Unreadable { path, reason, .. } => Found::Unreadable { path, reason },
+        Sighted::Nothing { path, reason, why: Nothing::Passed } => Found::Passed { path, reason },
+        Sighted::Nothing { path, reason, .. } => Found::Unreadable { path, reason },
     }
 }

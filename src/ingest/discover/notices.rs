@@ -1,16 +1,19 @@
 //! What the kernel says about the watched folders. Polling finds everything as well, only later;
 //! that a writer closed a file, the kernel alone knows.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{self, Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::warn;
+
+use crate::ingest::file_state::{FileId, FileState};
 
 /// Collects what has happened since the last look.
 #[derive(Default)]
@@ -18,36 +21,61 @@ pub(super) struct Notices {
     shared: Arc<Shared>,
     /// Kept alive: it is the watch. `None` where the kernel cannot watch.
     watcher: Option<RecommendedWatcher>,
+    /// Folders and files as they were when the kernel was asked to watch them.
+    watched: HashMap<PathBuf, FileId>,
 }
 
 #[derive(Default)]
 struct Shared {
-    closed: Mutex<HashSet<PathBuf>>,
+    told: Mutex<Told>,
     wake: Notify,
 }
 
+#[derive(Default)]
+struct Told {
+    /// Watched places: as the kernel's words begin, and as they were named.
+    roots: Vec<(PathBuf, PathBuf)>,
+    /// Files that were closed by a writer, as the walk through the folders calls them.
+    closed: HashSet<PathBuf>,
+    /// Places that were removed or renamed: what has the name now is not watched.
+    lost: HashSet<PathBuf>,
+}
+
 impl Notices {
-    /// Watches these folders and files. What cannot be watched is only polled.
-    pub(super) fn of(places: &[&Path]) -> Self {
+    /// Nothing is watched yet. Where the kernel cannot watch, that is said once.
+    pub(super) fn start() -> Self {
         let shared = Arc::<Shared>::default();
         let told = shared.clone();
         let watcher = notify::recommended_watcher(move |event| told.take(event));
-        let mut notices = Self { shared, watcher: None };
-        match watcher {
-            Ok(mut watcher) => {
-                for place in places {
-                    match watcher.watch(place, RecursiveMode::Recursive) {
-                        Ok(()) => {}
-                        // It may come, and is found by polling then.
-                        Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
-                        Err(error) => only_polled(&place.display().to_string(), &error),
-                    }
-                }
-                notices.watcher = Some(watcher);
+        let watcher = watcher.map_err(|error| only_polled("all folders", &error)).ok();
+        Self { shared, watcher, watched: HashMap::new() }
+    }
+
+    /// Watches these folders and files, also those that were made anew since the last time. What
+    /// cannot be watched is only polled.
+    pub(super) fn watch<'a>(&mut self, places: impl Iterator<Item = &'a Path>) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let lost = std::mem::take(&mut self.shared.told().lost);
+        for place in places {
+            let (Ok(metadata), Ok(absolute)) = (fs::metadata(place), path::absolute(place)) else {
+                // It may come, and is found by polling then.
+                self.watched.remove(place);
+                continue;
+            };
+            let id = FileState::of(&metadata).id;
+            if self.watched.get(place) == Some(&id) && !lost.contains(&absolute) {
+                continue;
             }
-            Err(error) => only_polled("all folders", &error),
+            // What had this name is watched no longer; mostly the kernel has noticed that itself.
+            watcher.unwatch(&absolute).unwrap_or_default();
+            self.shared.told().add_root(&absolute, place);
+            match watcher.watch(&absolute, RecursiveMode::Recursive) {
+                Ok(()) => {}
+                Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => continue,
+                Err(error) => only_polled(&place.display().to_string(), &error),
+            }
+            self.watched.insert(place.to_owned(), id);
         }
-        notices
     }
 
     /// Waits for something to happen, no longer than `longest`.
@@ -58,25 +86,30 @@ impl Notices {
 
     /// Files that were closed by a writer since the last call.
     pub(super) fn take_closed(&self) -> HashSet<PathBuf> {
-        std::mem::take(&mut *self.shared.closed.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.shared.told().closed)
     }
 }
 
 impl Shared {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        // Each change is one insertion: nothing is left half done by a panic.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self, event: notify::Result<Event>) {
         match event.map(|event| (event.kind, event.paths)) {
             Ok((EventKind::Access(AccessKind::Close(AccessMode::Write)), paths)) => {
-                let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-                closed.extend(paths);
+                self.told().close(&paths);
             }
             // Growth is looked for at each poll; to wake for every write would be busy work.
-            Ok((
-                EventKind::Access(_) | EventKind::Modify(notify::event::ModifyKind::Data(_)),
-                _,
-            )) => {
-                return;
+            Ok((EventKind::Access(_) | EventKind::Modify(ModifyKind::Data(_)), _)) => return,
+            Ok((EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)), paths)) => {
+                self.told().lose(paths);
             }
             Ok(_) => {}
+            Err(error) if matches!(error.kind, ErrorKind::MaxFilesWatch) => {
+                only_polled("a new folder", &error);
+            }
             // Events were lost: polling finds what they were about.
             Err(error) => warn!(%error, "the kernel's word on the folders is incomplete"),
         }
@@ -84,6 +117,34 @@ impl Shared {
     }
 }
 
+impl Told {
+    fn add_root(&mut self, absolute: &Path, place: &Path) {
+        if !self.roots.iter().any(|(_, known)| known == place) {
+            self.roots.push((absolute.to_owned(), place.to_owned()));
+        }
+    }
+
+    fn close(&mut self, paths: &[PathBuf]) {
+        for path in paths {
+            let names = self.roots.iter().filter_map(|(absolute, place)| {
+                let below = path.strip_prefix(absolute).ok()?;
+                Some(if below.as_os_str().is_empty() { place.clone() } else { place.join(below) })
+            });
+            self.closed.extend(names);
+        }
+    }
+
+    fn lose(&mut self, paths: Vec<PathBuf>) {
+        let roots = &self.roots;
+        let lost = paths.into_iter().filter(|path| roots.iter().any(|(root, _)| root == path));
+        self.lost.extend(lost);
+    }
+}
+
 fn only_polled(place: &str, error: &notify::Error) {
-    warn!(place, %error, "cannot be watched, will be polled");
+    let hint = match error.kind {
+        ErrorKind::MaxFilesWatch => "raise the system's limit fs.inotify.max_user_watches",
+        _ => "files are found all the same, only later",
+    };
+    warn!(place, %error, hint, "cannot be watched, will be polled");
 }

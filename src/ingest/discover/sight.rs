@@ -198,6 +198,9 @@ mod tests {
         assert!(sight.tell(Some(Finished::Closed)), "now it is sure");
         assert!(!sight.tell(Some(Finished::Superseded)));
         assert!(!sight.is_open());
+        let mut two = Sight::new("a".into(), "a".into(), false, state(2, 9, 100), (at(100), start));
+        assert!(two.tell(Some(Finished::Superseded)));
+        assert!(two.is_open(), "eth0.pcap and eth1.pcap are no rotation");
         sight.again("a.1".into(), "a.1".into(), state(1, 20, 101), start);
         assert!(!sight.tell(Some(Finished::Closed)), "a new name is no news");
         sight.again("a.1".into(), "a.1".into(), state(1, 30, 102), start);

@@ -84,6 +84,10 @@ impl Reason {
     }
 }
 
+/// Why a file waits for ever, unless it is closed or the user says how long is long enough.
+pub(super) const UNKNOWN_WRITER: &str = "its writer may still have it open, and the system cannot \
+                                         tell: --purge-after says how long to wait";
+
 /// What to do with a file, and why. `purge_after`: how long it must have been still.
 pub(super) fn decide(evidence: &Evidence, purge_after: Duration) -> Decision {
     let Evidence { finished, being_written, .. } = *evidence;
@@ -102,10 +106,11 @@ pub(super) fn decide(evidence: &Evidence, purge_after: Duration) -> Decision {
     if evidence.age < purge_after {
         return Decision::Wait("it is younger than --purge-after");
     }
-    // A quiet network looks like a finished file. Where the system cannot say that nobody
-    // writes it, only time can, and how much is the user's word.
-    if being_written.is_none() && finished == Finished::Settled && purge_after.is_zero() {
-        return Decision::Wait("its writer may still have it open, and the system cannot tell");
+    // A quiet network looks like a finished file, and files that are written side by side like a
+    // rotation. Where the system cannot say that nobody writes it, only the one who closed it
+    // can, or time, and how much is the user's word.
+    if being_written.is_none() && finished != Finished::Closed && purge_after.is_zero() {
+        return Decision::Wait(UNKNOWN_WRITER);
     }
     let Some(proof) = evidence.proof else { return Decision::Prove };
     if !proof.unchanged || proof.read != proof.acknowledged {
@@ -168,12 +173,29 @@ mod tests {
             ("everything is proven", good(), zero, Purge),
             ("settled, and nobody writes it", settled, zero, Purge),
             ("closed, the system cannot tell", unknown, zero, Purge),
-            ("superseded", Evidence { finished: Finished::Superseded, ..unknown }, zero, Purge),
+            (
+                "superseded, and nobody writes it",
+                Evidence { finished: Finished::Superseded, ..good() },
+                zero,
+                Purge,
+            ),
+            (
+                "superseded, the system cannot tell: perhaps by a file beside it",
+                Evidence { finished: Finished::Superseded, ..unknown },
+                zero,
+                Wait(UNKNOWN_WRITER),
+            ),
             (
                 "settled, the system cannot tell",
                 Evidence { being_written: None, ..settled },
                 zero,
-                Wait("its writer may still have it open, and the system cannot tell"),
+                Wait(UNKNOWN_WRITER),
+            ),
+            (
+                "read as it stood, the system cannot tell",
+                Evidence { finished: Finished::AsItStands, ..unknown },
+                zero,
+                Wait(UNKNOWN_WRITER),
             ),
             (
                 "settled, the system cannot tell, but the user says how long",

@@ -2,10 +2,10 @@
 
 mod decide;
 mod proof;
+mod queue;
 mod receipts;
 mod removal;
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,24 +15,23 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::capture::CaptureError;
 use crate::ingest::discover::Recall;
-use crate::ingest::file_state::{FileId, FileState, Finished};
+use crate::ingest::file_state::{FileState, Finished};
 use crate::ingest::lease;
 use crate::ingest::ledger::Ledger;
 use crate::packet::{Fingerprint, Mark, Timestamp};
 use crate::store::{PacketStore, StoreErrorKind};
 use decide::{Decision, Evidence, Proof, Reason, decide};
 use proof::ProofError;
+use queue::{Look, Queue};
 pub use receipts::{Action, PurgeReceipt, receipts};
 use removal::HiddenFile;
 
 /// Time between two looks at a file that may not go yet.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// After something failed that somebody must mend.
-const TRY_AGAIN: Duration = Duration::from_secs(15);
 
 /// When and how capture files go.
 #[derive(Debug, Clone)]
@@ -75,22 +74,6 @@ pub(super) struct Purge {
     pub(super) store: String,
 }
 
-/// A file that waits for its turn.
-struct Pending {
-    candidate: Candidate,
-    due: Instant,
-    /// Why it waits.
-    reason: &'static str,
-}
-
-/// What came of a look at a file.
-enum Look {
-    /// It is decided.
-    Done,
-    /// Look again after this time.
-    Again(Duration, &'static str),
-}
-
 impl Purge {
     /// Runs until there are no more candidates and each has been decided, or until it is stopped:
     /// what is not decided then is found again by the next run.
@@ -99,56 +82,43 @@ impl Purge {
         mut candidates: mpsc::Receiver<Candidate>,
         stop: CancellationToken,
     ) {
-        let mut pending: HashMap<FileId, Pending> = HashMap::new();
+        let mut queue = Queue::default();
         loop {
-            let next = pending.values().map(|pending| pending.due).min();
+            let next = queue.next();
             tokio::select! {
                 candidate = candidates.recv() => match candidate {
                     Some(candidate) => {
                         // The newest word about a file replaces what was known of it.
-                        let (due, reason) = (Instant::now(), "");
-                        pending.insert(candidate.state.id, Pending { candidate, due, reason });
+                        queue.add(candidate);
                     }
                     None => break,
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                    self.look_at_due(&mut pending, &stop).await;
+                    self.look_at_due(&mut queue, &stop).await;
                 }
                 () = stop.cancelled() => return,
             }
         }
         // Nobody waits for a run that ends by itself: what may not go now stays.
-        self.look_at_due(&mut pending, &stop).await;
+        self.look_at_due(&mut queue, &stop).await;
         if stop.is_cancelled() {
             return;
         }
-        for Pending { candidate, reason, .. } in pending.into_values() {
-            self.keep(&candidate, Proof::default(), reason);
+        for (candidate, reason) in queue.left() {
+            self.keep(&candidate, Proof::default(), &reason);
         }
     }
 
-    async fn look_at_due(&self, pending: &mut HashMap<FileId, Pending>, stop: &CancellationToken) {
-        let now = Instant::now();
-        let mut due: Vec<FileId> =
-            pending.iter().filter(|(_, pending)| pending.due <= now).map(|(id, _)| *id).collect();
-        due.sort_unstable();
-        for id in due {
-            let Some(waiting) = pending.get_mut(&id) else { continue };
+    async fn look_at_due(&self, queue: &mut Queue, stop: &CancellationToken) {
+        for id in queue.due(Instant::now()) {
+            let Some(candidate) = queue.get(id) else { continue };
             // Only the proof, which changes nothing, can be broken off.
             let look = tokio::select! {
-                look = self.look_at(&waiting.candidate) => look,
+                look = self.look_at(candidate) => look,
                 () = stop.cancelled() => return,
             };
-            match look {
-                Look::Done => {
-                    pending.remove(&id);
-                }
-                Look::Again(after, reason) => {
-                    if waiting.reason != reason {
-                        debug!(path = %waiting.candidate.path.display(), reason, "waits");
-                    }
-                    (waiting.due, waiting.reason) = (Instant::now() + after, reason);
-                }
+            if queue.looked_at(id, look) {
+                return;
             }
         }
     }
@@ -161,17 +131,13 @@ impl Purge {
                 self.recall.by_other_name(candidate.state.id);
                 return Look::Done;
             }
-            Err(failure) => {
-                let path = candidate.path.display();
-                error!(%path, error = %failure, "a file cannot be looked at before it may go");
-                return Look::Again(TRY_AGAIN, "it cannot be looked at");
-            }
+            Err(failure) => return Look::Failed(format!("it cannot be looked at: {failure}")),
         };
         let mut decision = decide(&evidence, self.options.after);
         if decision == Decision::Prove {
             evidence.proof = match proof::prove(self.options.reader.as_ref(), candidate).await {
                 Ok(proof) => Some(proof),
-                Err(failure) => return unproven(candidate, &failure),
+                Err(failure) => return unproven(failure),
             };
             decision = decide(&evidence, self.options.after);
         }
@@ -179,8 +145,8 @@ impl Purge {
         match decision {
             Decision::Purge => self.purge(candidate, proof),
             Decision::Keep(reason) => {
-                if matches!(reason, Reason::NotInStore | Reason::Different) {
-                    // Somebody removed packets, or worse: the next run reads the file again.
+                if matches!(reason, Reason::Changed | Reason::NotInStore | Reason::Different) {
+                    // Whatever is known of it is not so: the next run reads the file again.
                     self.ledger.forget(candidate.state.id, candidate.capture);
                 }
                 self.keep(candidate, proof, reason.text());
@@ -197,12 +163,10 @@ impl Purge {
     fn purge(&self, candidate: &Candidate, proof: Proof) -> Look {
         match self.try_purge(candidate, proof) {
             Ok(look) => look,
-            Err(failure) => {
-                let path = candidate.path.display();
-                let hint = "check the rights of its folder, and the room in --state-dir";
-                error!(%path, error = %failure, hint, "the file cannot go and stays");
-                Look::Again(TRY_AGAIN, "it could not be removed")
-            }
+            Err(failure) => Look::Failed(format!(
+                "it cannot go: {failure}: check the rights of its folder, and the room in \
+                 --state-dir"
+            )),
         }
     }
 
@@ -223,7 +187,11 @@ impl Purge {
             }),
         };
         match decided {
-            Ok(None) => file.delete()?,
+            Ok(None) => {
+                file.delete()?;
+                // Of a file with several names, one after the other.
+                self.recall.by_other_name(candidate.state.id);
+            }
             Ok(Some(target)) => file.move_to(&target)?,
             // Without a receipt nothing goes.
             Err(error) => {
@@ -253,9 +221,9 @@ impl Purge {
     ) -> io::Result<()> {
         let receipt = PurgeReceipt {
             time: Timestamp::now().to_string(),
-            path: removal::name_before(&candidate.path),
+            path: removal::name_before(&candidate.path).display().to_string(),
             action,
-            moved_to: moved_to.map(Path::to_owned),
+            moved_to: moved_to.map(|target| target.display().to_string()),
             reason: reason.to_owned(),
             store: self.store.clone(),
             capture: candidate.capture.map(|capture| capture.to_string()),
@@ -267,32 +235,30 @@ impl Purge {
             digest: candidate.acknowledged.digest.to_string(),
         };
         receipts::add(&self.directory, &receipt)?;
-        let (path, action) = (receipt.path.display(), action.text());
+        let (path, action) = (receipt.path.as_str(), action.text());
         if action == Action::Kept.text() {
-            warn!(%path, action, reason, "capture file");
+            warn!(path, action, reason, "capture file");
         } else {
             let packets = proof.counted;
-            info!(%path, action, packets, size = receipt.size, reason, "capture file");
+            info!(path, action, packets, size = receipt.size, reason, "capture file");
         }
         Ok(())
     }
 }
 
 /// The comparison failed; that says nothing about the file.
-fn unproven(candidate: &Candidate, failure: &ProofError) -> Look {
-    let path = candidate.path.display();
+fn unproven(failure: ProofError) -> Look {
     match failure {
         ProofError::Capture(CaptureError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-            return Look::Again(LOOK_AGAIN, "its name has just gone");
+            Look::Again(LOOK_AGAIN, "its name has just gone")
         }
         ProofError::Store(error)
             if error.is_retryable() || error.kind == StoreErrorKind::Unauthorized =>
         {
-            warn!(%path, %error, "the file stays until the store can be asked");
+            Look::NoStore(error)
         }
-        failure => error!(%path, error = %failure, "the file stays: it cannot be proven"),
+        failure => Look::Failed(format!("it cannot be proven: {failure}")),
     }
-    Look::Again(TRY_AGAIN, "it could not be compared with the store")
 }
 
 fn below(candidate: &Candidate) -> String {

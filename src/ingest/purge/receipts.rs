@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,13 +17,13 @@ const NAME: &str = "receipts.jsonl";
 pub struct PurgeReceipt {
     /// When, RFC 3339 in UTC.
     pub time: String,
-    /// The file.
-    pub path: PathBuf,
+    /// The file; what is not UTF-8 of its name is replaced by U+FFFD.
+    pub path: String,
     /// What was done.
     pub action: Action,
     /// Where it went, when it was moved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub moved_to: Option<PathBuf>,
+    pub moved_to: Option<String>,
     /// Why.
     pub reason: String,
     /// The store that holds its packets.

@@ -1,9 +1,13 @@
 //! Taking a file out of its folder, so that nothing else goes with it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use crate::folders;
 use crate::ingest::file_state::FileState;
@@ -11,6 +15,8 @@ use crate::ingest::lease;
 
 /// What a file is called between the decision and its end: hidden, and beside where it was.
 const HIDDEN: &str = ".purging";
+/// Bytes of the name that a hidden name keeps; file systems allow 255, and some comes around it.
+const KEPT_OF_NAME: usize = 200;
 
 /// A file that has been taken out of sight and not yet removed.
 #[derive(Debug)]
@@ -24,10 +30,7 @@ impl HiddenFile {
     /// is it certain which file is meant. `None` when it is not the file that was `proven`, or
     /// somebody writes it; then it has its name back.
     pub(super) fn hide(path: &Path, proven: FileState) -> io::Result<Option<Self>> {
-        let hidden = Self { path: path.to_owned(), hidden: hidden_name(path) };
-        if hidden.path != hidden.hidden {
-            fs::rename(&hidden.path, &hidden.hidden)?;
-        }
+        let hidden = Self { path: path.to_owned(), hidden: to_hidden_name(path)? };
         let file = File::open(&hidden.hidden);
         let is_meant = file.and_then(|file| {
             Ok(FileState::of(&file.metadata()?) == proven
@@ -65,7 +68,7 @@ impl HiddenFile {
 
     /// Moves it to `target`, also onto another file system.
     pub(super) fn move_to(self, target: &Path) -> io::Result<()> {
-        match fs::rename(&self.hidden, target) {
+        match rename(&self.hidden, target) {
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 copy(&self.hidden, target)?;
                 fs::remove_file(&self.hidden)
@@ -81,18 +84,49 @@ impl HiddenFile {
 /// The name of a file whose removal was interrupted, as it was before.
 pub(super) fn name_before(path: &Path) -> PathBuf {
     let before = path.file_name().and_then(|name| {
-        let name = name.to_str()?.strip_prefix('.')?.strip_suffix(HIDDEN)?;
-        Some(path.with_file_name(name))
+        let name = name.as_bytes().strip_prefix(b".")?.strip_suffix(HIDDEN.as_bytes())?;
+        Some(path.with_file_name(OsStr::from_bytes(name)))
     });
     before.unwrap_or_else(|| path.to_owned())
 }
 
-fn hidden_name(path: &Path) -> PathBuf {
-    let before = name_before(path);
-    let mut name = OsString::from(".");
-    name.push(before.file_name().unwrap_or_default());
-    name.push(HIDDEN);
-    path.with_file_name(name)
+/// Gives the file a hidden name that no other has, if its name is not one, and returns it. One
+/// that was given its name back too late may still be there, with packets that nobody has read.
+fn to_hidden_name(path: &Path) -> io::Result<PathBuf> {
+    if name_before(path) != path {
+        return Ok(path.to_owned());
+    }
+    let mut number = 0;
+    loop {
+        let hidden = hidden_name(path, number);
+        match rename(path, &hidden) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            renamed => return renamed.map(|()| hidden),
+        }
+    }
+}
+
+fn hidden_name(path: &Path, number: u32) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let mut hidden = OsString::from(".");
+    hidden.push(OsStr::from_bytes(&name[..name.len().min(KEPT_OF_NAME)]));
+    if number > 0 {
+        hidden.push(format!(".{number}"));
+    }
+    hidden.push(HIDDEN);
+    path.with_file_name(hidden)
+}
+
+/// Renames a file and never replaces another.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot promise it (network mounts): what can be seen must do.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if to.symlink_metadata().is_ok() => {
+            Err(io::ErrorKind::AlreadyExists.into())
+        }
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::rename(from, to),
+        renamed => Ok(renamed?),
+    }
 }
 
 /// A complete copy under its final name only, safe on the disk.
@@ -103,7 +137,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let copy = File::options().write(true).open(&part)?;
     copy.set_modified(fs::metadata(from)?.modified()?)?;
     copy.sync_all()?;
-    fs::rename(&part, to)?;
+    rename(part.as_ref(), to)?;
     to.parent().map_or(Ok(()), folders::sync)
 }
 
@@ -159,10 +193,26 @@ mod tests {
     #[test]
     fn an_interrupted_removal_is_recognised() {
         let path = Path::new("/captures/.cap.pcap.purging");
-        assert_eq!(hidden_name(Path::new("/captures/cap.pcap")), path);
-        assert_eq!(hidden_name(path), path);
+        assert_eq!(hidden_name(Path::new("/captures/cap.pcap"), 0), path);
+        assert_eq!(to_hidden_name(path).unwrap(), path, "it has one already");
         assert_eq!(name_before(path), Path::new("/captures/cap.pcap"));
         assert_eq!(name_before(Path::new("/captures/a")), Path::new("/captures/a"));
+    }
+
+    #[test]
+    fn every_name_can_be_hidden_and_no_hidden_file_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [&b"cap\xff.pcap"[..], &[b'l'; 255]] {
+            let path = folder.path().join(OsStr::from_bytes(name));
+            for content in ["one", "two"] {
+                fs::write(&path, content).unwrap();
+                let hidden = HiddenFile::hide(&path, state(&path)).unwrap().unwrap();
+                assert_eq!(fs::read_to_string(&hidden.hidden).unwrap(), content);
+                let again = HiddenFile::hide(&hidden.hidden, state(&hidden.hidden)).unwrap();
+                assert_eq!(again.unwrap().hidden, hidden.hidden);
+            }
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 
     #[test]

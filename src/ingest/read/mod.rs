@@ -32,9 +32,11 @@ use parts::Parts;
 use reading::{Next, Reading};
 use stream::StoppableInput;
 
-/// Files that are kept open between two looks. One that is not is read again from its beginning
-/// when it has grown, and what is stored of it is stepped over.
+/// Files that are kept open between two looks, at most. One that is not is read again from its
+/// beginning when it has grown, and what is stored of it is stepped over.
 const KEPT_OPEN: usize = 64;
+/// Of the files that this process may have open, the share that is for those: a quarter.
+const SHARE_KEPT_OPEN: u64 = 4;
 /// Longest sleep before a look at the stop signal.
 const NAP: Duration = Duration::from_millis(100);
 
@@ -54,6 +56,8 @@ pub(super) struct Reader {
     /// Takes files that are known to be stored.
     pub(super) purge: Option<mpsc::Sender<Candidate>>,
     pub(super) recall: Arc<Recall>,
+    /// Files that are kept open: [`kept_open`].
+    pub(super) kept_open: usize,
     pub(super) stop: CancellationToken,
     pub(super) runtime: Handle,
 }
@@ -77,6 +81,8 @@ enum Came {
     Far,
     /// To its end, or to where it cannot be read on.
     Through(FileOutcome),
+    /// To where the system would not give more of it, and why.
+    Broken(String),
     /// It was overwritten: what has not been handed on is not certain to be of one capture.
     Overwritten,
     /// To where the run was stopped.
@@ -88,16 +94,24 @@ impl Reader {
     pub(super) fn run(mut self, mut files: mpsc::Receiver<Found>, steps: &Steps) {
         let mut followed = HashMap::new();
         while let Some(found) = files.blocking_recv() {
-            self.progress.set_waiting(files.len());
+            self.progress.take_waiting();
             if self.stop.is_cancelled() || self.take(found, &mut followed, steps).is_err() {
                 break;
             }
         }
+        // Only when the pipeline has ended is there nobody to tell.
+        self.finish(followed, steps).unwrap_or_default();
+    }
+
+    /// Says how far files came that were still followed, and what could not be read in the end.
+    fn finish(&self, followed: HashMap<FileId, Followed>, steps: &Steps) -> Result<(), Closed> {
         for (_, file) in followed {
-            if Self::leave(file, steps).is_err() {
-                break;
-            }
+            Self::leave(file, steps)?;
         }
+        for (path, reason) in self.recall.failures() {
+            parts::report(failed(path, &reason), steps)?;
+        }
+        Ok(())
     }
 
     fn take(
@@ -109,6 +123,10 @@ impl Reader {
         match found {
             Found::Stream => self.read_stream(StoppableInput::standard(self.stop.clone()), steps),
             Found::Unreadable { path, reason } => parts::report(failed(path, &reason), steps),
+            Found::Passed { path, reason } => {
+                let outcome = FileOutcome::Skipped(reason);
+                parts::report(FileReport { path, outcome, ..FileReport::default() }, steps)
+            }
             Found::Vanished { path, bytes } => {
                 warn!(path, bytes, "gone before it could be read");
                 let reason = "gone before it could be read".to_owned();
@@ -147,6 +165,7 @@ impl Reader {
         }
         let refused = match self.try_open(&look) {
             Ok(Some(reading)) => {
+                self.recall.readable(look.state.id);
                 return self.follow(
                     Followed { look, reading, parts, used: Instant::now() },
                     followed,
@@ -154,6 +173,10 @@ impl Reader {
                 );
             }
             Ok(None) => return Ok(()),
+            Err(error) if look.is_watched() && is_of_the_system(&error) => {
+                self.recall.later(&look, with_causes(&error));
+                return Ok(());
+            }
             Err(error) => error,
         };
         let outcome = self.refused(&refused, look.named);
@@ -218,13 +241,21 @@ impl Reader {
                 return self.follow_to_end(file, steps);
             }
             Came::Through(outcome) => return Self::conclude(file, outcome, steps),
+            Came::Broken(reason) if file.look.is_watched() => {
+                self.recall.later(&file.look, reason);
+                return Self::leave(file, steps);
+            }
+            Came::Broken(reason) => {
+                return Self::conclude(file, FileOutcome::Failed(reason), steps);
+            }
             Came::Overwritten => {
                 let lost = file.parts.give_up();
-                let note = format!(
-                    "it was overwritten while it was read; the last {lost} packets that were \
-                     read may be mixed with others and are left out"
-                );
-                file.parts.note(note);
+                if lost > 0 {
+                    file.parts.note(format!(
+                        "it was overwritten while it was read; the last {lost} packets that \
+                         were read may be mixed with others and are left out"
+                    ));
+                }
                 let look = Look { finished: None, ..file.look };
                 file.look = look.clone();
                 Self::conclude(file, FileOutcome::Done, steps)?;
@@ -233,7 +264,7 @@ impl Reader {
             Came::Stopped => return Self::conclude(file, FileOutcome::Interrupted, steps),
         }
         followed.insert(id, file);
-        if followed.len() > KEPT_OPEN
+        if followed.len() > self.kept_open
             && let Some(idle) = followed.iter().min_by_key(|(_, file)| file.used).map(|(id, _)| *id)
             && let Some(file) = followed.remove(&idle)
         {
@@ -245,15 +276,16 @@ impl Reader {
     /// Lets go of a file that may still grow.
     fn leave(file: Followed, steps: &Steps) -> Result<(), Closed> {
         let Followed { look, reading, mut parts, .. } = file;
-        if parts.is_reported() {
-            return parts.leave(steps);
+        if !parts.is_reported() {
+            Self::end(&look, &reading, &mut parts, FileOutcome::Growing, steps)?;
         }
-        Self::end(&look, &reading, &mut parts, FileOutcome::Growing, steps)
+        parts.leave(steps)
     }
 
     fn follow_to_end(&mut self, mut file: Followed, steps: &Steps) -> Result<(), Closed> {
         let outcome = match self.advance(&mut file.reading, &mut file.parts, steps)? {
             Came::Through(outcome) => outcome,
+            Came::Broken(reason) => FileOutcome::Failed(reason),
             Came::Far | Came::Overwritten | Came::Stopped => FileOutcome::Interrupted,
         };
         Self::conclude(file, outcome, steps)
@@ -263,7 +295,8 @@ impl Reader {
         for note in file.reading.notes() {
             file.parts.note(note);
         }
-        Self::end(&file.look, &file.reading, &mut file.parts, outcome, steps)
+        Self::end(&file.look, &file.reading, &mut file.parts, outcome, steps)?;
+        file.parts.leave(steps)
     }
 
     fn advance(
@@ -299,14 +332,17 @@ impl Reader {
                     return Ok(Came::Far);
                 }
                 Next::End => Came::Through(FileOutcome::Done),
+                Next::Failed(error) if is_of_the_system(&error) => {
+                    Came::Broken(with_causes(&error))
+                }
                 Next::Failed(error) => Came::Through(self.refused(&error, true)),
             };
             if !is_still(reading) {
                 return Ok(Came::Overwritten);
             }
             self.send(parts, steps)?;
-            if let Came::Through(outcome) = came {
-                return Ok(Came::Through(outcome));
+            if !matches!(came, Came::Far) {
+                return Ok(came);
             }
         }
     }
@@ -462,6 +498,18 @@ impl Reader {
             thread::sleep(left.min(NAP));
         }
     }
+}
+
+/// How many files may be kept open between two looks, so that there is room for others.
+pub(super) fn kept_open() -> usize {
+    // Where the limit cannot be asked for, it is the usual one.
+    let limit = rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX);
+    usize::try_from(limit / SHARE_KEPT_OPEN).unwrap_or(KEPT_OPEN).clamp(1, KEPT_OPEN)
+}
+
+/// Whether the fault is not in the file: rights, a disk, too many open files. That may pass.
+fn is_of_the_system(error: &CaptureError) -> bool {
+    matches!(error, CaptureError::Io(error) if error.raw_os_error().is_some())
 }
 
 /// That it cannot be told is no reason to doubt what was read.

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ingest::file_state::{FileId, Finished};
+use crate::ingest::file_state::FileId;
 use crate::ingest::read::reading::Reading;
 use crate::ingest::read::{Closed, Numbered, Steps};
 use crate::ingest::{Ended, FileEnd, FileOutcome, FileReport, OpenCapture, Step};
@@ -200,9 +200,7 @@ impl Parts {
             notes: mem::take(&mut self.notes),
             ..FileReport::default()
         };
-        let concluded =
-            ended.as_ref().is_none_or(|ended| ended.finished.is_none_or(Finished::is_sure));
-        self.step(has_news.then_some(report), ended, concluded, steps)
+        self.step(has_news.then_some(report), ended, false, steps)
     }
 
     /// Ends a stream.

@@ -10,8 +10,9 @@
 //! | `kibana` | data view, saved search and dashboard |
 //! | `bulk`, `write` | packets → bulk requests, and their answers packet by packet |
 //! | `dsl`, `search`, `page`, `document` | query → pages of documents → packets |
-//! | `prune`, `status`, `survey` | what goes, what is there, of what kinds |
+//! | `prune`, `status`, `survey`, `aggregate` | what goes, what is there, of what kinds, how many |
 
+mod aggregate;
 mod answer;
 mod archive;
 mod bulk;
@@ -23,6 +24,7 @@ mod kibana;
 mod nodes;
 mod page;
 mod partition;
+mod ports;
 mod probe;
 mod prune;
 mod search;
@@ -44,8 +46,9 @@ use self::write::Writer;
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::{
-    Access, AppendOutcome, Backend, Estimate, Explanation, PacketStore, PruneReport, PruneScope,
-    SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, StoreUrl, Survey,
+    Access, AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, PacketStore,
+    PruneReport, PruneScope, SetupOptions, SetupReport, Slice, StoreResult, StoreStatus, StoreUrl,
+    Survey,
 };
 
 /// `http://HOST:9200`
@@ -115,6 +118,10 @@ impl PacketStore for ElasticsearchStore {
 
     async fn count(&self, query: &Query) -> StoreResult<u64> {
         search::count(&self.client, &self.archive, query).await
+    }
+
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        aggregate::aggregate(&self.client, &self.archive, query, what).await
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {

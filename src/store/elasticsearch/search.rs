@@ -55,10 +55,11 @@ pub(super) fn fetch(
 
 /// What the server is asked for `query`.
 pub(super) async fn clause(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Json> {
-    Ok(dsl::query(&plan_of(client, archive, query).await?.condition, &query.time))
+    Ok(dsl::query(&plan(client, archive, query).await?.condition, &query.time))
 }
 
-async fn plan_of(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Plan> {
+/// How the server is asked for `query`.
+pub(super) async fn plan(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Plan> {
     let payload = Abilities::is_about_text(&query.filter) && archive.meta(client).await?.payload;
     Ok(Plan::new(query, &dsl::abilities(payload)))
 }
@@ -99,7 +100,7 @@ pub(super) async fn explain(
     archive: &Archive,
     query: &Query,
 ) -> StoreResult<Explanation> {
-    let plan = plan_of(client, archive, query).await?;
+    let plan = plan(client, archive, query).await?;
     let clause = dsl::query(&plan.condition, &query.time);
     let body = json!({ "query": clause, "sort": dsl::sort(query.order) });
     let request = format!("GET /{}/_search\n{body:#}", archive.name);
@@ -241,7 +242,7 @@ impl Search {
         );
         let lengths = Lengths::read(&self.ask(cursor, body).await?)?;
         cursor.snapshot = lengths.snapshot;
-        cursor.planned = plan(&lengths.lengths);
+        cursor.planned = page_sizes(&lengths.lengths);
         Ok(cursor.planned.pop_front().unwrap_or(FIRST_PAGE))
     }
 
@@ -308,7 +309,7 @@ fn hit_bytes(captured_length: u64) -> u64 {
 }
 
 /// Sizes of pages for packets of these lengths, in order.
-fn plan(lengths: &[u64]) -> VecDeque<u64> {
+fn page_sizes(lengths: &[u64]) -> VecDeque<u64> {
     let mut sizes = VecDeque::new();
     let (mut size, mut bytes) = (0, 0);
     for length in lengths {
@@ -388,10 +389,10 @@ mod tests {
 
     #[test]
     fn long_packets_make_small_pages() {
-        assert_eq!(plan(&[]), [1]);
-        assert_eq!(plan(&vec![60; 9_999]), [LARGEST_PAGE]);
+        assert_eq!(page_sizes(&[]), [1]);
+        assert_eq!(page_sizes(&vec![60; 9_999]), [LARGEST_PAGE]);
         let jumbo = 6 << 20;
-        assert_eq!(plan(&[jumbo; 3]), [1, 1, 2]);
-        assert_eq!(plan(&[60, 60, 100 << 20, 60]), [2, 1, 2]);
+        assert_eq!(page_sizes(&[jumbo; 3]), [1, 1, 2]);
+        assert_eq!(page_sizes(&[60, 60, 100 << 20, 60]), [2, 1, 2]);
     }
 }

@@ -5,6 +5,7 @@
 //! in order, `read` turns them into packets; `schema`, `document`, `record`, `query` and `wildcard`
 //! translate between the archive's words and tantivy's; `slices` and `status` count.
 
+mod aggregate;
 mod directory;
 mod document;
 mod error;
@@ -43,9 +44,9 @@ use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::pushdown::Plan;
 use crate::store::{
-    Access, AppendOutcome, Backend, Estimate, Explanation, PacketStore, PruneReport, PruneScope,
-    SetupOptions, SetupReport, SetupStep, Slice, StoreError, StoreErrorKind, StoreResult,
-    StoreStatus, StoreUrl, Survey,
+    Access, AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, PacketStore,
+    PruneReport, PruneScope, SetupOptions, SetupReport, SetupStep, Slice, StoreError,
+    StoreErrorKind, StoreResult, StoreStatus, StoreUrl, Survey,
 };
 use error::{index_error, io_error};
 use folder::{Contents, Folder};
@@ -139,8 +140,11 @@ impl EmbeddedStore {
 
 /// What the index is asked for `query`.
 fn index_query(query: &Query, snapshot: &Searcher) -> Box<dyn IndexQuery> {
-    let plan = Plan::new(query, &query::abilities(has_payload(snapshot)));
-    query::index_query(&plan.condition, query.time)
+    query::index_query(&plan(query, snapshot).condition, query.time)
+}
+
+fn plan(query: &Query, snapshot: &Searcher) -> Plan {
+    Plan::new(query, &query::abilities(has_payload(snapshot)))
 }
 
 fn step(what: impl Into<String>, outcome: &str) -> SetupStep {
@@ -242,6 +246,22 @@ impl PacketStore for EmbeddedStore {
             let counted = snapshot.search(index_query.as_ref(), &Count);
             counted
                 .map(|packets| packets as u64)
+                .map_err(|error| index_error(folder.operation("count in"), &error))
+        })
+        .await
+    }
+
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        let (folder, query) = (self.folder.clone(), query.clone());
+        blocking(&self.folder, move || {
+            let searcher = folder.snapshot()?;
+            let plan = plan(&query, &searcher);
+            if !plan.is_exact() {
+                return Ok(None);
+            }
+            let index_query = query::index_query(&plan.condition, query.time);
+            aggregate::aggregate(&searcher, index_query.as_ref(), what)
+                .map(Some)
                 .map_err(|error| index_error(folder.operation("count in"), &error))
         })
         .await

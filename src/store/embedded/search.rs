@@ -45,13 +45,13 @@ pub(super) struct Hits {
 struct SegmentHits {
     columns: KeyColumns,
     /// What is left; found out when it is first needed.
-    left: Option<Left>,
+    left: Option<Selected>,
     /// No key that is left is smaller.
     bound: Bound,
 }
 
-/// One bit for each document.
-struct Left {
+/// Documents of a segment, one bit for each.
+pub(super) struct Selected {
     words: Vec<u64>,
     documents: usize,
 }
@@ -125,7 +125,7 @@ pub(super) fn estimate(searcher: &Searcher, query: &dyn IndexQuery) -> tantivy::
     for segment in searcher.segment_readers() {
         let name = FieldId::PacketCapturedLength.field().name;
         let lengths = segment.fast_fields().column_first_or_default::<i64>(name)?;
-        Left::of(weight.as_ref(), segment)?.for_each(|document| {
+        Selected::of(weight.as_ref(), segment)?.for_each(|document| {
             estimate.packets += 1;
             estimate.bytes += u64::try_from(lengths.get_val(document)).unwrap_or_default();
         });
@@ -148,7 +148,7 @@ impl SegmentHits {
     }
 
     fn is_empty(&self) -> bool {
-        self.left.as_ref().is_some_and(|left| left.documents == 0)
+        self.left.as_ref().is_some_and(Selected::is_empty)
     }
 
     /// Offers all that is left to a page.
@@ -161,7 +161,7 @@ impl SegmentHits {
     ) -> tantivy::Result<()> {
         let left = match &mut self.left {
             Some(left) => left,
-            none => none.insert(Left::of(weight, segment)?),
+            none => none.insert(Selected::of(weight, segment)?),
         };
         let columns = &self.columns;
         left.for_each(|document| {
@@ -252,9 +252,9 @@ fn by_capture(searcher: &Searcher) -> tantivy::Result<Vec<FirstColumn>> {
     Ok(segments.iter().map(first).collect())
 }
 
-impl Left {
+impl Selected {
     /// The living documents that a query selects.
-    fn of(weight: &dyn Weight, segment: &SegmentReader) -> tantivy::Result<Self> {
+    pub(super) fn of(weight: &dyn Weight, segment: &SegmentReader) -> tantivy::Result<Self> {
         let mut words = vec![0_u64; segment.max_doc().div_ceil(64) as usize];
         let alive = segment.alive_bitset();
         let mut documents = 0;
@@ -269,7 +269,15 @@ impl Left {
         Ok(Self { words, documents })
     }
 
-    fn for_each(&self, mut action: impl FnMut(DocId)) {
+    pub(super) fn is_empty(&self) -> bool {
+        self.documents == 0
+    }
+
+    pub(super) fn contains(&self, document: DocId) -> bool {
+        self.words[(document / 64) as usize] >> (document % 64) & 1 == 1
+    }
+
+    pub(super) fn for_each(&self, mut action: impl FnMut(DocId)) {
         for (number, word) in (0..).zip(&self.words) {
             let mut word = *word;
             while word != 0 {

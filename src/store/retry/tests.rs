@@ -60,6 +60,10 @@ impl PacketStore for Moody {
         self.inner.count(query).await
     }
 
+    async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
+        self.inner.aggregate(query, what).await
+    }
+
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
         self.inner.survey(query).await
     }

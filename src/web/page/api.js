@@ -7,6 +7,7 @@ export class ApiError extends Error {
     this.status = status;
     this.hint = body.hint ?? null;
     this.query = body.query ?? null;
+    this.parameter = body.parameter ?? null;
     this.retryAfter = retryAfter;
   }
 }

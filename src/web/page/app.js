@@ -1,4 +1,5 @@
 // The page: connects what the state says with what is shown.
+import { get } from '/api.js';
 import * as detail from '/detail.js';
 import { byId, element, toast, visible } from '/dom.js';
 import * as download from '/download.js';
@@ -31,10 +32,27 @@ function search() {
 /** Shows a failure of one part where it belongs. */
 function tried(part, work) {
   work.catch((error) => {
-    if (error.query) query.report(error);
-    else if (error.status === 400 && (state.since || state.until)) range.report(error);
+    if (error.query) {
+      query.report(error);
+      before();
+    } else if (['since', 'until'].includes(error.parameter)) range.report(error);
+    else if (error.status === 503) unready(part, error);
     else fail(part, error);
   });
+}
+
+/** A store that was never set up is told apart from one that does not answer. */
+async function unready(part, error) {
+  const status = await get('status').catch(() => null);
+  if (status?.set_up !== false) fail(part, error);
+  else if (part === 'packets') welcome.nothing(search).catch((why) => fail(part, why));
+}
+
+/** What is still shown answers another query. */
+function before() {
+  if (!document.querySelector('#grid .rows .row')) return;
+  notices.set('before', element('p', { class: 'notice' }, 'Below is the answer to the query before.'));
+  drawNotices();
 }
 
 function fail(part, error) {
@@ -66,7 +84,13 @@ onChange((changed) => {
     detail.draw();
   }
   if (any('packet', 'community_id')) detail.load().catch(() => {});
+  if (any('packet')) packets.mark();
+  title();
 });
+
+function title() {
+  document.title = state.q ? `${visible(state.q)} – pcap-archiver` : 'pcap-archiver';
+}
 
 async function copyLink() {
   try {
@@ -99,6 +123,7 @@ for (const [id, act] of [['theme', theme], ['help-open', help.open], ['download-
   ['copy-link', copyLink], ['zoom-out', histogram.zoomOut]]) byId(id).addEventListener('click', () => act());
 for (const button of document.querySelectorAll('.switch [data-view]')) button.addEventListener('click', () => view(button.dataset.view));
 
+title();
 query.start(search);
 range.start();
 packets.start({ onFirstPage: (total) => (total === 0 ? welcome.nothing(search).catch((error) => fail('packets', error)) : welcome.hide()) });
@@ -106,12 +131,12 @@ help.start([
   ['/', 'to the query', () => byId('query').select()],
   ['t', 'time range', () => byId('range').click()],
   ['j', 'next packet', () => packets.step(1)],
-  ['k', 'packet before', () => packets.step(-1)],
-  ['b', 'bytes of the packet', () => detail.choose('layers')],
-  ['f', 'stored fields of the packet', () => detail.choose('fields')],
+  ['k', 'previous packet', () => packets.step(-1)],
+  ['b', 'its layers and bytes', () => detail.choose('layers')],
+  ['f', 'its stored fields', () => detail.choose('fields')],
   ['c', 'its whole conversation', () => detail.choose('conversation')],
-  ['h', 'timeline: choose a stretch', () => document.querySelector('.edge').focus()],
-  ['-', 'twice the time', histogram.zoomOut],
+  ['h', 'timeline: select a stretch', () => document.querySelector('.edge').focus()],
+  ['-', 'zoom out', histogram.zoomOut],
   ['d', 'download', download.open],
   ['y', 'copy the link', copyLink],
   ['m', 'dark or light', theme],

@@ -14,7 +14,10 @@ let running = null;
 
 /** Asks for the format; shows before how much it will be. */
 export async function open() {
-  if (running) return dialog.showModal();
+  if (running) {
+    dialog.showModal();
+    return;
+  }
   const known = element('p', { class: 'amount' }, 'Counting …');
   const form = element('form', { onsubmit: begin },
     element('h2', { id: 'download-title' }, 'Download'),
@@ -33,10 +36,8 @@ export async function open() {
     known.replaceChildren(element('strong', {}, `${about(amount)}${number(amount.packets)}`), ' packets, ',
       element('strong', {}, `${about(amount)}${size(amount.bytes)}`), ' on the wire',
       amount.stopped ? `; at least: ${visible(amount.stopped.message)}` : '');
-    return undefined;
   } catch (error) {
     known.textContent = visible(error.message);
-    return undefined;
   }
 }
 
@@ -67,7 +68,9 @@ async function begin(event) {
   } catch (error) {
     const stopped = error.name === 'AbortError';
     text.classList.toggle('fault', !stopped);
-    text.textContent = stopped ? 'Stopped; nothing was kept.' : `Cut off, nothing was kept: ${visible(error.message)}`;
+    text.textContent = stopped ? 'Stopped; nothing was kept.'
+      : error.status ? visible(`${error.message}${error.hint ? ` (${error.hint})` : ''}`)
+        : `Cut off, nothing was kept: ${visible(error.message)}`;
     stop.remove();
     if (!dialog.open) toast(text.textContent);
   } finally {

@@ -25,7 +25,7 @@ export function start(list) {
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const typing = event.target.closest('input:not([type=range]):not([type=radio]):not([type=checkbox]), textarea, select');
-  if (typing || document.querySelector('dialog[open]')) return;
+  if (typing || document.querySelector('dialog[open], :popover-open')) return;
   const found = shortcuts.find(([keys]) => keys.split(' ').includes(event.key));
   if (!found || (event.key.length === 1 && !enabled())) return;
   event.preventDefault();
@@ -35,9 +35,9 @@ function pressed(event) {
 export function open() {
   const keys = element('dl', { class: 'keys' }, ...shortcuts.flatMap(([names, meaning]) => [
     element('dt', {}, ...names.split(' ').map((name) => element('kbd', {}, name))), element('dd', {}, meaning)]),
-  ...[['↑ ↓', 'in the table: the packet before, after; Enter opens it'],
-    ['← →', 'in the layers: close, open; in the bytes: to the byte before, after'],
-    ['Tab ↑ ↓', 'in the query: completions']].flatMap(([names, meaning]) => [
+  ...[['↑ ↓ Enter', 'in the table: select, open'],
+    ['← →', 'in the layers: close, open'],
+    ['Tab', 'in the query: complete']].flatMap(([names, meaning]) => [
     element('dt', {}, ...names.split(' ').map((name) => element('kbd', {}, name))), element('dd', {}, meaning)]));
   const toggle = element('input', {
     type: 'checkbox', checked: enabled(), onchange: (event) => localStorage.setItem('keys', event.target.checked ? 'on' : 'off'),

@@ -27,14 +27,9 @@ let brush = null; // the two ends, in pixels
 export const load = newest(async (signal) => {
   const buckets = Math.min(300, Math.max(40, Math.round((figure.clientWidth - LEFT) / 5)));
   figure.classList.add('stale');
-  try {
-    const answer = await get('histogram', { ...question(), buckets }, signal);
-    data = prepared(answer);
-    draw();
-    return answer;
-  } finally {
-    if (!signal.aborted) figure.classList.remove('stale');
-  }
+  data = prepared(await get('histogram', { ...question(), buckets }, signal));
+  draw();
+  figure.classList.remove('stale');
 });
 
 /** What the last answer left out, if it did. */

@@ -19,7 +19,10 @@ export function layersView(layers, { chosen, pointed }) {
       element('div', { class: 'label' },
         element('span', { class: 'name' }, visible(name)),
         value === null || value === undefined || value === '' ? null : element('span', { class: 'value' }, visible(value))), group);
-    items.push({ node, start: place.start ?? null, length: place.length ?? 0, layer });
+    const own = Number.isInteger(place.start);
+    // A field without a place of its own shows that of its layer.
+    const { start = null, length = 0 } = own ? place : layer ?? {};
+    items.push({ node, start, length, layer, own });
     return node;
   }
 
@@ -75,7 +78,7 @@ export function layersView(layers, { chosen, pointed }) {
 
   // The smallest stretch with this byte; a layer only where none of its fields has it.
   function holder(byte) {
-    const holders = items.filter(({ start, length }) => start !== null && byte >= start && byte < start + length);
+    const holders = items.filter(({ own, start, length }) => own && byte >= start && byte < start + length);
     const depth = ({ layer }) => (layer ? 1 : 0);
     return holders.sort((left, right) => depth(right) - depth(left) || left.length - right.length)[0] ?? null;
   }

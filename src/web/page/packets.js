@@ -16,6 +16,7 @@ const body = element('div', { role: 'rowgroup', class: 'rows' });
 const head = element('div', { role: 'rowgroup', class: 'head' });
 const list = rowWindow(grid, body, { row, height: rowHeight, seen });
 
+let asked = question(); // what the rows answer; the query may be another one by now
 let pages = [];
 let total = 0; // rows of all pages so far
 let next = null; // cursor of what comes after them; null when there is none
@@ -38,25 +39,26 @@ export function start({ onFirstPage }) {
 }
 
 export const load = newest(async (signal) => {
-  pages = [];
-  total = 0;
-  next = null;
-  stopped = null;
-  failed = null;
-  expected = null;
-  current = -1;
-  grid.removeAttribute('aria-activedescendant');
-  grid.setAttribute('aria-busy', 'true');
+  // What was there stays, in grey, until there is an answer.
   grid.classList.add('stale');
+  grid.setAttribute('aria-busy', 'true');
+  const now = question();
+  expected = null;
   try {
-    await append(null, signal);
+    const answer = await get('packets', { ...now, limit: LIMIT }, signal);
+    asked = now;
+    pages = [];
+    total = 0;
+    failed = null;
+    current = -1;
+    grid.removeAttribute('aria-activedescendant');
     grid.scrollTop = 0;
+    append(answer, null);
+    mark();
+    grid.classList.remove('stale');
     shown(total);
   } finally {
-    if (!signal.aborted) {
-      grid.removeAttribute('aria-busy');
-      grid.classList.remove('stale');
-    }
+    if (!signal.aborted) grid.removeAttribute('aria-busy');
   }
 });
 
@@ -69,10 +71,13 @@ export function expect(packets) {
 /** The zone has changed. */
 export const redraw = () => list.redraw();
 
-const more = newest(async (signal) => append(next, signal));
+async function more() {
+  const [mine, cursor] = [asked, next];
+  const answer = await get('packets', { ...mine, limit: LIMIT, cursor });
+  if (mine === asked) append(answer, cursor);
+}
 
-async function append(cursor, signal) {
-  const answer = await get('packets', { ...question(), limit: LIMIT, cursor }, signal);
+function append(answer, cursor) {
   pages.push({ cursor, start: total, rows: answer.packets, length: answer.packets.length });
   total += answer.packets.length;
   next = answer.next;
@@ -107,7 +112,7 @@ async function again(number) {
   if (page.rows || page.asked) return;
   page.asked = true;
   try {
-    const answer = await get('packets', { ...question(), limit: LIMIT, cursor: page.cursor });
+    const answer = await get('packets', { ...asked, limit: LIMIT, cursor: page.cursor });
     if (pages[number] !== page) return;
     page.rows = answer.packets.slice(0, page.length);
     forget(number);
@@ -186,6 +191,13 @@ function clock(text) {
   if (time === null) return [visible(text)];
   const { day, clock: hours } = parts(time, state.zone, 6);
   return [element('span', { class: 'day' }, day), ` ${hours}`];
+}
+
+/** Selects the row of the packet that is open, where it is loaded. */
+export function mark() {
+  if (packet(current)?.id === state.packet) return;
+  const page = pages.find(({ rows }) => rows?.some(({ id }) => id === state.packet));
+  if (page) select(page.start + page.rows.findIndex(({ id }) => id === state.packet));
 }
 
 /** Moves to the row before or after; opens it where one is open. */

@@ -141,13 +141,15 @@ function offer() {
   const place = word();
   offers = candidates(place);
   active = -1;
-  if (offers.length === 0) return close();
+  if (offers.length === 0) {
+    close();
+    return;
+  }
   list.replaceChildren(...offers.map((one, index) => element('li', {
     role: 'option', id: `completion-${index}`, 'aria-selected': 'false', onpointerdown: (event) => { event.preventDefault(); accept(index); },
   }, element('span', { class: 'text' }, visible(one.text)), element('span', { class: 'muted' }, visible(one.about ?? '')))));
   list.hidden = false;
   input.setAttribute('aria-expanded', 'true');
-  return undefined;
 }
 
 function close() {

@@ -18,16 +18,12 @@ export let summary = null;
 export const load = newest(async (signal, onAnswer) => {
   byId('summary').classList.add('stale');
   byId('figures').classList.add('stale');
-  try {
-    summary = await get('summary', question(), signal);
-    draw();
-    onAnswer(summary);
-  } finally {
-    if (!signal.aborted) {
-      byId('summary').classList.remove('stale');
-      byId('figures').classList.remove('stale');
-    }
-  }
+  summary = null;
+  summary = await get('summary', question(), signal);
+  draw();
+  onAnswer(summary);
+  byId('summary').classList.remove('stale');
+  byId('figures').classList.remove('stale');
 });
 
 /** `about` where the store has only estimated. */

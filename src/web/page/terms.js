@@ -8,9 +8,18 @@ export function learn(list) {
   for (const { word } of list) words.add(word);
 }
 
-export const host = (value) => (/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(value) ? `ether host ${value}` : `host ${value}`);
+// Counted is every address in a packet, also those that ARP and DNS speak of.
+export const host = (value) => field('related.ip', value);
 export const port = (value) => `port ${value}`;
-export const protocol = (value) => (words.has(value) ? value : field('network.protocol', value));
+
+const TRANSPORTS = new Set(['dccp', 'ipv6-icmp', 'udplite']);
+
+/** What selects packets of a protocol: the application, or what carries it, or the link where nothing else is known. */
+export function protocol(value) {
+  if (words.has(value)) return value;
+  if (TRANSPORTS.has(value)) return field('network.transport', value);
+  return field(/^[A-Z0-9_]+$/.test(value) ? 'packet.link_type_name' : 'network.protocol', value);
+}
 
 /** `FIELD:VALUE`, quoted where the value needs it. */
 export function field(name, value) {

@@ -43,12 +43,12 @@ function fill({ store, set_up: ready }) {
 function elsewhere({ earliest, latest }) {
   const offer = (text, changes) => element('button', { type: 'button', onclick: () => change(changes) }, text);
   return [
-    element('h2', {}, 'No packet is like this'),
+    element('h2', {}, 'No packet matches'),
     element('p', {}, 'The archive covers ', element('strong', {}, show(earliest, state.zone, 0)), ' – ',
       element('strong', {}, show(latest, state.zone, 0)), ` ${zoneName(state.zone)}.`),
     element('p', { class: 'buttons' },
-      state.since || state.until ? offer('Look at all time', { since: '', until: '' }) : null,
-      state.q ? offer('Without the query', { q: '' }) : null),
+      state.since || state.until ? offer('Search all time', { since: '', until: '' }) : null,
+      state.q ? offer('Remove the query', { q: '' }) : null),
   ];
 }
 

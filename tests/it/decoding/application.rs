@@ -100,7 +100,7 @@ pub const COLUMNS: &[Column] = &[
     },
     Column {
         name: "packet.tls.alpn",
-        fields: &["tls.handshake.extensions_alpn_str", "tls.handshake.type"],
+        fields: &["tls.handshake.extensions_alpn_str", "tls.handshake.type", "quic.crypto.offset"],
         ours: |ours| ours.stored("packet.tls.alpn"),
         theirs: |theirs| {
             let is_client = first(theirs, "tls.handshake.type") == ["1"];
@@ -182,10 +182,21 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         columns: TLS_NAMES,
-        applies: |pair| pair.theirs.has("quic"),
-        reason: "tshark has the keys of a QUIC server from the client's packet, and joins handshakes \
-                 over several packets; pieces in another order within a packet are joined only \
-                 here",
+        applies: |pair| {
+            let is_found = TLS_NAMES.iter().any(|name| !pair.ours.stored(name).is_empty());
+            pair.theirs.has("quic") && is_found
+        },
+        reason: "QUIC: pieces of a handshake in another order within a packet are joined only here",
+    },
+    Difference {
+        columns: TLS_NAMES,
+        applies: |pair| {
+            let is_beginning = pair.theirs.all("quic.crypto.offset").contains(&"0");
+            let is_server = pair.theirs.all("tls.handshake.type").contains(&"2");
+            pair.theirs.has("quic") && (is_server || !is_beginning)
+        },
+        reason: "QUIC: tshark has the keys of a server from the client's packet, and joins \
+                 handshakes over several packets",
     },
     Difference {
         columns: TLS_NAMES,

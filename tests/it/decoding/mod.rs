@@ -10,6 +10,7 @@ pub mod frames;
 mod mutated;
 mod ours;
 mod payloads;
+mod places;
 mod report;
 mod tshark;
 
@@ -62,7 +63,11 @@ fn compare(path: &Path, tally: &mut Tally) -> usize {
                 .iter()
                 .position(|d| d.columns.contains(&column.name) && (d.applies)(&pair));
             if let Some(reason) = reason {
-                count.explained += 1;
+                match (our_values.is_empty(), their_values.is_empty()) {
+                    (false, true) => count.only_ours += 1,
+                    (true, false) => count.only_theirs += 1,
+                    _ => count.otherwise += 1,
+                }
                 *tally.reasons[reason].entry(column.name).or_default() += 1;
                 continue;
             }

@@ -22,7 +22,10 @@ pub struct Tally {
 #[derive(Debug, Default)]
 pub struct Count {
     pub matched: usize,
-    pub explained: usize,
+    /// Explained differences: only this program has a value, only tshark has, or both have.
+    pub only_ours: usize,
+    pub only_theirs: usize,
+    pub otherwise: usize,
     pub total: usize,
 }
 
@@ -66,15 +69,19 @@ pub fn write(tally: &Tally) -> String {
         text,
         "{} packets of {} captures: those that the tests make, one for each kind of packet, and \
          public captures of other projects that are not part of this one.\n\n\
-         | what | equal | of | % | explained below |\n| --- | ---: | ---: | ---: | ---: |",
+         | what | equal | of | % | only here | only tshark | otherwise |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         tally.packets, tally.captures
     )
     .unwrap();
     for (column, count) in COLUMNS.iter().zip(&tally.columns) {
-        let (matched, total) = (count.matched, count.total);
-        let (rate, explained) = (count.rate(), count.explained);
-        writeln!(text, "| {} | {matched} | {total} | {rate:.3} | {explained} |", column.name)
-            .unwrap();
+        let Count { matched, only_ours, only_theirs, otherwise, total } = count;
+        let (name, rate) = (column.name, count.rate());
+        writeln!(
+            text,
+            "| {name} | {matched} | {total} | {rate:.3} | {only_ours} | {only_theirs} | {otherwise} |"
+        )
+        .unwrap();
     }
     text.push_str("\n## Differences\n\n| packets | what | reason |\n| ---: | --- | --- |\n");
     for (difference, counts) in DIFFERENCES.iter().zip(&tally.reasons) {
@@ -95,6 +102,7 @@ const HEAD: &str = "\
 Made by `cargo test --features testing --test it decoding -- --ignored`; do not edit. For each
 packet and each line of the table both programs say what they find; packets in which neither finds
 anything are not counted. tshark runs without reassembly, so that it too sees one packet at a time.
-A difference without a reason fails the tests.
+A difference without a reason fails the tests; all of them are counted under \"only here\", \"only
+tshark\" (has a value) and \"otherwise\" (both have, and not the same), and explained below.
 
 ";

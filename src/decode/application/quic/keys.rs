@@ -3,7 +3,7 @@
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey, quic};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 
-use super::V2;
+use super::{V1, V2};
 
 const SALT_V1: [u8; 20] = [
     0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad,
@@ -23,18 +23,66 @@ const SALT_DRAFT_23: [u8; 20] = [
     0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7, 0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65,
     0xbe, 0xf9, 0xf5, 0x02,
 ];
-const LAST_WITH_SALT_23: u32 = 0xff00_001c;
-const FIRST_WITH_SALT_29: u32 = LAST_WITH_SALT_23 + 1;
-const LAST_WITH_SALT_29: u32 = 0xff00_0020;
-const DRAFT: u32 = 0xff00_0000;
+const SALT_DRAFT_22: [u8; 20] = [
+    0x7f, 0xbc, 0xdb, 0x0e, 0x7c, 0x66, 0xbb, 0xe9, 0x19, 0x3a, 0x96, 0xcd, 0x21, 0x51, 0x9e, 0xbd,
+    0x7a, 0x02, 0x64, 0x4a,
+];
+/// Google's `T050` and `T051`.
+const SALT_T050: [u8; 20] = [
+    0x7f, 0xf5, 0x79, 0xe5, 0xac, 0xd0, 0x72, 0x91, 0x55, 0x80, 0x30, 0x4c, 0x43, 0xa2, 0x36, 0x7c,
+    0x60, 0x48, 0x83, 0x10,
+];
+const SALT_T051: [u8; 20] = [
+    0x7a, 0x4e, 0xde, 0xf4, 0xe7, 0xcc, 0xee, 0x5f, 0xa4, 0x50, 0x6c, 0x19, 0x12, 0x4f, 0xc8, 0xcc,
+    0xda, 0x6e, 0x03, 0x3d,
+];
+/// Versions, and the salt that each of them uses.
+const VERSIONS: &[(std::ops::RangeInclusive<u32>, &[u8; 20])] = &[
+    (V1..=V1, &SALT_V1),
+    (V2..=V2, &SALT_V2),
+    (0xff00_0021..=0xff00_0022, &SALT_V1),
+    (0xff00_001d..=0xff00_0020, &SALT_DRAFT_29),
+    (0xff00_0017..=0xff00_001c, &SALT_DRAFT_23),
+    (0xff00_0016..=0xff00_0016, &SALT_DRAFT_22),
+    (0x5430_3530..=0x5430_3530, &SALT_T050),
+    (0x5430_3531..=0x5430_3531, &SALT_T051),
+];
+/// What versions of somebody's own, and those that are only there to be refused (RFC 9000,
+/// section 15), are built on.
+const BASES: &[&[u8; 20]] = &[&SALT_V1, &SALT_DRAFT_29, &SALT_DRAFT_23, &SALT_DRAFT_22];
 /// The sample for header protection stands where the packet number ends when it is longest.
 const LONGEST_NUMBER: usize = 4;
 const SAMPLE: usize = 16;
 const NONCE: usize = 12;
 
+/// Whether it is known how a version protects its Initial packets.
+pub(super) fn is_known(version: u32) -> bool {
+    salt(version).is_some()
+}
+
+fn salt(version: u32) -> Option<&'static [u8; 20]> {
+    VERSIONS.iter().find(|(versions, _)| versions.contains(&version)).map(|(_, salt)| *salt)
+}
+
+/// The frames of a client's Initial packet with this destination, whose packet number stands at
+/// `number_at`. Wrong keys open nothing, so those of an unknown version can be tried.
+pub(super) fn open(
+    version: u32,
+    destination: &[u8],
+    packet: &[u8],
+    number_at: usize,
+) -> Option<Vec<u8>> {
+    let own = salt(version);
+    let salts = own.as_slice();
+    let salts = if salts.is_empty() { BASES } else { salts };
+    salts.iter().find_map(|salt| {
+        InitialKeys::of_client(version, salt, destination)?.open(packet, number_at)
+    })
+}
+
 /// What protects the Initial packets that a client sends.
 #[derive(Debug)]
-pub(super) struct InitialKeys {
+struct InitialKeys {
     header: [u8; 16],
     key: [u8; 16],
     nonce: [u8; NONCE],
@@ -42,13 +90,7 @@ pub(super) struct InitialKeys {
 
 impl InitialKeys {
     /// The keys of a connection whose first packet had this destination.
-    pub(super) fn of_client(version: u32, destination: &[u8]) -> Option<Self> {
-        let salt = match version {
-            V2 => &SALT_V2,
-            DRAFT..=LAST_WITH_SALT_23 => &SALT_DRAFT_23,
-            FIRST_WITH_SALT_29..=LAST_WITH_SALT_29 => &SALT_DRAFT_29,
-            _ => &SALT_V1,
-        };
+    fn of_client(version: u32, salt: &[u8; 20], destination: &[u8]) -> Option<Self> {
         let [header, key, nonce] = match version {
             V2 => [b"tls13 quicv2 hp".as_slice(), b"tls13 quicv2 key", b"tls13 quicv2 iv"],
             _ => [b"tls13 quic hp".as_slice(), b"tls13 quic key", b"tls13 quic iv"],
@@ -65,7 +107,7 @@ impl InitialKeys {
 
     /// The frames of a packet whose packet number stands at `number_at`; `None` when these are
     /// not its keys.
-    pub(super) fn open(&self, packet: &[u8], number_at: usize) -> Option<Vec<u8>> {
+    fn open(&self, packet: &[u8], number_at: usize) -> Option<Vec<u8>> {
         let sample_at = number_at + LONGEST_NUMBER;
         let sample = packet.get(sample_at..sample_at + SAMPLE)?;
         let key = quic::HeaderProtectionKey::new(&quic::AES_128, &self.header).ok()?;
@@ -139,7 +181,8 @@ mod tests {
     /// Protects a packet whose packet number of four bytes ends its header.
     fn protect(version: u32, header: &[u8], frames: &[u8]) -> Vec<u8> {
         let number_at = header.len() - 4;
-        let keys = InitialKeys::of_client(version, &bytes("8394c8f03e515708")).unwrap();
+        let salt = salt(version).unwrap_or(&SALT_DRAFT_29);
+        let keys = InitialKeys::of_client(version, salt, &bytes("8394c8f03e515708")).unwrap();
         let mut nonce = keys.nonce;
         for (nonce, number) in nonce[NONCE - 4..].iter_mut().zip(&header[number_at..]) {
             *nonce ^= number;
@@ -191,6 +234,47 @@ mod tests {
             assert!(client.ja4.unwrap().starts_with("q13d0211an_"));
             assert!(notes.is_empty());
         }
+    }
+
+    /// The keys that the drafts' appendix A derives from the connection id of the standard.
+    #[test]
+    fn keys_of_the_drafts() {
+        for (version, key, nonce, header) in [
+            (
+                0xff00_001b,
+                "af7fd7efebd21878ff66811248983694",
+                "8681359410a70bb9c92f0420",
+                "a980b8b4fb7d9fbc13e814c23164253d",
+            ),
+            (
+                0xff00_001d,
+                "175257a31eb09dea9366d8bb79ad80ba",
+                "6b26114b9cba2b63a9e8dd4f",
+                "9ddd12c994c0698b89374a9c077a3077",
+            ),
+        ] {
+            let destination = bytes("8394c8f03e515708");
+            let salt = salt(version).unwrap();
+            let keys = InitialKeys::of_client(version, salt, &destination).unwrap();
+            assert_eq!(keys.key.as_slice(), bytes(key));
+            assert_eq!(keys.nonce.as_slice(), bytes(nonce));
+            assert_eq!(keys.header.as_slice(), bytes(header));
+        }
+    }
+
+    #[test]
+    fn keys_of_a_known_version_are_tried_with_an_unknown_one() {
+        for version in [0x1a2a_3a4a, 0xface_b00e] {
+            let (quic, notes) = read(&initial(version, 0xc3, &bytes(FRAME)));
+            assert_eq!((quic.version, quic.packets), (version, vec!["initial"]));
+            let client = quic.tls.unwrap().client.unwrap();
+            assert_eq!(client.server_name.as_deref(), Some("example.com"));
+            assert!(notes.is_empty());
+        }
+        let mut damaged = initial(0x1a2a_3a4a, 0xc3, &bytes(FRAME));
+        *damaged.last_mut().unwrap() ^= 1;
+        let (quic, notes) = read(&damaged);
+        assert_eq!((quic.packets.as_slice(), quic.tls, notes), (&[][..], None, vec![]));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod keys;
 
 use super::{Cursor, Found, Ports, hexadecimal, tls};
 use crate::packet::{Application, Message, Quic};
-use keys::InitialKeys;
+use keys::is_known;
 
 const LONG_HEADER: u8 = 0x80;
 const FIXED_BIT: u8 = 0x40;
@@ -20,11 +20,8 @@ const NEGOTIATION: u32 = 0;
 const V1: u32 = 1;
 /// RFC 9369.
 const V2: u32 = 0x6b33_43cf;
-/// The drafts 23 to 34, of which the last were widely used.
-const DRAFTS: std::ops::RangeInclusive<u32> = 0xff00_0017..=0xff00_0022;
-/// `Q044` to `Q050` and `T050`, `T051`: Google's, with headers of their own.
-const GOOGLE: [std::ops::RangeInclusive<u32>; 2] =
-    [0x5130_3434..=0x5130_3530, 0x5430_3530..=0x5430_3531];
+/// `Q044` to `Q050`: Google's, with headers and a handshake of their own.
+const GOOGLE: std::ops::RangeInclusive<u32> = 0x5130_3434..=0x5130_3530;
 /// Packets of one datagram that are looked at.
 const MOST_PACKETS: usize = 16;
 /// Frames (RFC 9000, section 19).
@@ -53,14 +50,19 @@ pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {
     if first & FIXED_BIT == 0 {
         return None;
     }
-    if GOOGLE.iter().any(|versions| versions.contains(&version)) {
+    if GOOGLE.contains(&version) {
         return Some(found(Quic { version, ..Quic::default() }, Vec::new()));
     }
-    if !is_known(version) {
-        return unknown(ports, version, payload).map(|quic| found(quic, Vec::new()));
-    }
     let mut reading = Reading::default();
-    reading.datagram(version, payload)?;
+    if is_known(version) {
+        reading.datagram(version, payload)?;
+    } else {
+        let quic = unknown(ports, version, payload)?;
+        // Its packets are read as those of version 1 are, and believed where the keys fit.
+        if reading.datagram(version, payload).is_none() || reading.pieces.is_empty() {
+            return Some(found(quic, Vec::new()));
+        }
+    }
     let handshake = reading.handshake();
     reading.quic.tls = tls::in_quic(&handshake, &mut reading.notes);
     Some(found(reading.quic, reading.notes))
@@ -70,10 +72,6 @@ fn found(quic: Quic, notes: Vec<&'static str>) -> Found {
     let names: &[&str] = if quic.tls.is_some() { &["quic", "tls"] } else { &["quic"] };
     let message = Message::Quic(Box::new(quic));
     Found::with(names, Application { notes, ..Application::of(message) })
-}
-
-fn is_known(version: u32) -> bool {
-    version == V1 || version == V2 || DRAFTS.contains(&version)
 }
 
 /// A version of somebody's own: at the port of HTTP/3, with the long header that all versions
@@ -186,9 +184,8 @@ impl Reading {
             return Some(&[]);
         };
         if kind == "initial" {
-            let keys = InitialKeys::of_client(version, header.destination)?;
             let whole = &data[..number_at + protected.len()];
-            if let Some(frames) = keys.open(whole, number_at) {
+            if let Some(frames) = keys::open(version, header.destination, whole, number_at) {
                 self.frames(Cursor(&frames));
             }
         }

@@ -9,6 +9,7 @@ use super::bytes::{
 pub fn below_ip() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     vec![
         ("vlan", vec![ethernet(0x8100, &tag(7, 0x0800, &inside()))]),
+        ("vntag", vec![ethernet(0x8926, &[&[0, 1, 0, 2, 8, 0], inside().as_slice()].concat())]),
         ("qinq", vec![ethernet(0x88a8, &tag(100, 0x8100, &tag(200, 0x86dd, &inside_v6())))]),
         (
             "qinq-deep",
@@ -95,6 +96,7 @@ pub fn above_ip() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                     .concat(),
                 ),
                 ip6(43, &[&[6, 0, 0, 0, 0, 0, 0, 0], segment(0x12, b"").as_slice()].concat()),
+                ip6(135, &[59, 0, 0, 0, 0, 0, 0, 0]),
             ],
         ),
         ("fragments", fragments()),

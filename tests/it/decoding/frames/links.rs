@@ -38,7 +38,15 @@ pub fn link_types() -> Vec<(&'static str, u32, Vec<Vec<u8>>)> {
                 behind(&[0, 0, 0, 24], inside_v6()),
             ],
         ),
-        ("ppp", 9, vec![ppp(0x0021, &inside()), behind(&[0xff, 3], ppp(0x0057, &inside_v6()))]),
+        (
+            "ppp",
+            9,
+            vec![
+                ppp(0x0021, &inside()),
+                behind(&[0xff, 3], ppp(0x0057, &inside_v6())),
+                behind(&[0x0f, 0, 8, 0], inside()),
+            ],
+        ),
         ("raw-bsd", 12, both()),
         ("raw-openbsd", 14, both()),
         (
@@ -81,6 +89,8 @@ pub fn link_types() -> Vec<(&'static str, u32, Vec<Vec<u8>>)> {
             vec![
                 behind(&cooked, behind(&[8, 0], inside())),
                 behind(&cooked, behind(&[0x81, 0], tag(6, 0x86dd, &inside_v6()))),
+                // Of a loopback interface.
+                behind(&[0, 0, 3, 4, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0], inside()),
             ],
         ),
         ("prism", 119, vec![behind(&prism, data.clone())]),

@@ -6,7 +6,7 @@ mod links;
 mod tunnels;
 
 use super::payloads;
-use crate::support::{Pcap, conversations};
+use crate::support::Pcap;
 pub use bytes::{INSIDE, INSIDE_V6, OUTSIDE};
 
 /// LINKTYPE_ETHERNET.
@@ -24,7 +24,6 @@ pub fn captures() -> Vec<(String, Vec<u8>)> {
 pub fn joined_captures() -> Vec<(String, Vec<u8>)> {
     let frames: Vec<Vec<u8>> = on_ethernet().into_iter().flat_map(|(_, frames)| frames).collect();
     let mut captures = vec![
-        ("conversations.pcap".to_owned(), conversations()),
         ("applications.pcap".to_owned(), pcap(ETHERNET, &payloads::frames())),
         ("ethernet.pcap".to_owned(), pcap(ETHERNET, &frames)),
     ];

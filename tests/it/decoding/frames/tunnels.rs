@@ -23,8 +23,11 @@ pub fn tunnels() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 gre(&[0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 43, 0, 0, 0, 1], &inside()),
                 gre(&[0, 0, 0x88, 0x47], &label(99, true, &inside())),
                 ip6(47, &[&[0, 0, 8, 0], inside().as_slice()].concat()),
+                // With Cisco's metadata, in front of which the EtherType stands here.
+                gre(&[0x20, 0, 0x89, 0x09, 0, 0, 0, 44, 8, 0, 1, 1, 0, 1, 0, 7], &inside()),
             ],
         ),
+        ("gre-in-udp", vec![udp(4754, &[0, 0, 8, 0], &inside())]),
         ("gre-ethernet", vec![gre(&[0, 0, 0x65, 0x58], &frame())]),
         ("nvgre", vec![gre(&[0x20, 0, 0x65, 0x58, 0x01, 0x23, 0x45, 0x01], &frame())]),
         (
@@ -92,6 +95,13 @@ pub fn tunnels() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                     &inside_v6(),
                 ),
                 udp(2152, &[0x32, 1, 0, 4, 0, 0, 0, 0, 0, 1, 0, 0], &[]),
+            ],
+        ),
+        (
+            "pim-register",
+            vec![
+                ip(103, &[&[0x21, 0, 0, 0, 0, 0, 0, 0], inside().as_slice()].concat()),
+                ip(103, &[&[0x21, 0, 0, 0, 0x40, 0, 0, 0], inside().as_slice()].concat()),
             ],
         ),
         ("ipip", vec![ip(4, &inside())]),

@@ -1,5 +1,4 @@
-//! Text from packets on a terminal: it must not be able to command the terminal, nor to look like
-//! something else.
+//! Text from packets: it must not be able to command a terminal, nor to look like something else.
 
 use std::fmt::{self, Write as _};
 
@@ -7,15 +6,24 @@ use std::fmt::{self, Write as _};
 /// is too long is cut, with `…` behind it.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
+/// The same for the path of a file, which is never cut.
+#[derive(Debug)]
+pub struct Path<'a>(pub &'a str);
+
 /// Characters of one text in a line.
 const LONGEST: usize = 120;
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (count, character) in self.0.chars().enumerate() {
-            if count == LONGEST {
-                return f.write_char('…');
-            }
+        let cut = self.0.char_indices().nth(LONGEST);
+        Path(cut.map_or(self.0, |(end, _)| &self.0[..end])).fmt(f)?;
+        if cut.is_some() { f.write_char('…') } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
             if is_harmful(character) {
                 write!(f, "{}", character.escape_unicode())?;
             } else {
@@ -28,7 +36,8 @@ impl fmt::Display for Escaped<'_> {
 
 /// Control characters of both ranges, line separators, and marks of direction (Unicode Standard
 /// Annex #9).
-pub(super) fn is_harmful(character: char) -> bool {
+#[must_use]
+pub fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -36,10 +45,11 @@ pub(super) fn is_harmful(character: char) -> bool {
         )
 }
 
-/// JSON in which those characters are written as `\u001b`, which means the same.
+/// JSON in which control characters and marks of direction are written as `\u001b`, which means the same.
 ///
 /// A JSON writer escapes the control characters below U+0020 and no others.
-pub(super) fn json(json: Vec<u8>) -> Vec<u8> {
+#[must_use]
+pub fn harmless_json(json: Vec<u8>) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(&json) else { return json };
     if !text.chars().any(is_harmful) {
         return json;
@@ -68,12 +78,13 @@ mod tests {
         assert_eq!(shown, r"a\u{1b}[31m\u{9b}2J\u{202e}b\u{7f}é\u{d}\u{a}");
         assert!(!shown.chars().any(is_harmful));
         assert_eq!(Escaped(&"x".repeat(200)).to_string().chars().count(), LONGEST + 1);
+        assert_eq!(Path(&"x".repeat(200)).to_string().len(), 200);
     }
 
     #[test]
     fn escaped_json_means_the_same() {
         let value = serde_json::json!({ "a": "\u{1b}\u{9b}\u{7f}\u{202e} é \"" });
-        let escaped = json(serde_json::to_vec(&value).unwrap());
+        let escaped = harmless_json(serde_json::to_vec(&value).unwrap());
         assert!(!std::str::from_utf8(&escaped).unwrap().chars().any(is_harmful));
         assert_eq!(serde_json::from_slice::<serde_json::Value>(&escaped).unwrap(), value);
     }

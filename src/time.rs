@@ -9,13 +9,18 @@ use crate::packet::Timestamp;
 
 /// Which end of a range a time is for: a date alone means the whole day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Edge {
+pub enum Edge {
+    /// The beginning.
     Earliest,
+    /// The end.
     Latest,
 }
 
 /// Reads RFC 3339, a date, a date and time (UTC), seconds since 1970, or an age (`15m`).
-pub(super) fn parse(text: &str, edge: Edge) -> Result<Timestamp, String> {
+///
+/// # Errors
+/// When it is none of these, in words for people.
+pub fn parse(text: &str, edge: Edge) -> Result<Timestamp, String> {
     let text = text.trim();
     if let Some(time) = epoch(text) {
         return Ok(time);

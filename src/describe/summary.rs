@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cli::escape::Escaped;
+use crate::describe::escape::Escaped;
 use crate::packet::{Application, Dhcp, Dns, Exchange, Http, Message, Tls};
 
 /// Answers that are shown of a DNS message.

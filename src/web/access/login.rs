@@ -1,0 +1,194 @@
+//! Logging in and out.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+
+use super::{Access, Logins, OpenStore, Users};
+use crate::store::{Credentials, PacketStore, Secret, StoreErrorKind};
+use crate::web::App;
+use crate::web::error::ApiError;
+
+/// What has to come with requests that change something.
+const CSRF_HEADER: &str = "x-csrf-token";
+
+/// Who is logged in.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::web) struct SessionState {
+    /// `none`, `users` or `elasticsearch`.
+    auth: &'static str,
+    user: Option<String>,
+    /// For the header `X-CSRF-Token`.
+    csrf: Option<String>,
+}
+
+/// A name with its password, or an API key of Elasticsearch.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub(in crate::web) enum Login {
+    Password { user: String, password: String },
+    ApiKey { api_key: String },
+}
+
+pub(in crate::web) async fn session(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Json<SessionState> {
+    let auth = match app.access {
+        Access::Anybody { .. } => "none",
+        Access::Users { .. } => "users",
+        Access::Elasticsearch { .. } => "elasticsearch",
+    };
+    let session = app.access.logins().and_then(|logins| logins.session(&headers));
+    let (user, csrf) = session.map(|session| (session.user, session.csrf)).unzip();
+    Json(SessionState { auth, user, csrf })
+}
+
+/// Only JSON is taken, which no other site's form can send.
+pub(in crate::web) async fn log_in(
+    State(app): State<Arc<App>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    login: Result<Json<Login>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let Json(login) =
+        login.map_err(|why| ApiError::new(StatusCode::BAD_REQUEST, format!("log in: {why}")))?;
+    let (user, credentials) = credentials(login)?;
+    let Some(logins) = app.access.logins() else {
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "log in: nobody has to log in here"));
+    };
+    if let Some(pause) = logins.limiter.pause(from.ip(), &user) {
+        return Ok(too_many(pause.as_secs() + 1));
+    }
+    logins.limiter.begun(from.ip(), &user);
+    let store = match &app.access {
+        Access::Anybody { store } => Some(store.clone()),
+        Access::Users { store, file, .. } => {
+            let password = match credentials {
+                Credentials::Basic { password, .. } => password,
+                Credentials::ApiKey(_) | Credentials::None => return Err(wrong()),
+            };
+            let is_right = is_password(logins, file.clone(), user.clone(), password).await?;
+            is_right.then(|| store.clone())
+        }
+        Access::Elasticsearch { open, .. } => open_as(open, credentials).await?,
+    };
+    let Some(store) = store else {
+        app.audit.log_in(&user, from.ip(), false);
+        return Err(wrong());
+    };
+    welcome(&app, logins, user, from.ip(), store)
+}
+
+pub(in crate::web) async fn log_out(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let logins = app.access.logins();
+    let Some((logins, session)) = logins.and_then(|all| Some((all, all.session(&headers)?))) else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let csrf = headers.get(CSRF_HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !session.has_csrf(csrf) {
+        let why = "log out: the header X-CSRF-Token is missing or wrong";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, why));
+    }
+    logins.token(&headers).into_iter().for_each(|token| logins.sessions.end(token));
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, logins.cookie("", 0))]).into_response())
+}
+
+fn credentials(login: Login) -> Result<(String, Credentials), ApiError> {
+    match login {
+        Login::Password { user, password } => {
+            let credentials =
+                Credentials::Basic { username: user.clone(), password: Secret::new(password) };
+            Ok((user, credentials))
+        }
+        Login::ApiKey { api_key } => {
+            let api_key = api_key.trim();
+            let decoded = BASE64_STANDARD.decode(api_key).ok();
+            let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+            let id = decoded.as_deref().and_then(|text| Some(text.split_once(':')?.0.to_owned()));
+            let id = id.ok_or_else(|| {
+                let why = "log in: an API key is the base64 of `id:key`";
+                ApiError::new(StatusCode::BAD_REQUEST, why)
+            })?;
+            Ok((format!("API key {id}"), Credentials::ApiKey(Secret::new(api_key))))
+        }
+    }
+}
+
+async fn is_password(
+    logins: &Logins,
+    file: std::path::PathBuf,
+    user: String,
+    password: Secret,
+) -> Result<bool, ApiError> {
+    let failed = |why: String| {
+        tracing::error!(%why, "log-in");
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "log in: the server cannot check it")
+    };
+    let permit = logins.hashing.acquire().await;
+    let _permit = permit.map_err(|error| failed(error.to_string()))?;
+    let checked =
+        spawn_blocking(move || Users::read(&file).map(|users| users.verify(&user, &password)));
+    let checked = checked.await.map_err(|error| failed(error.to_string()))?;
+    checked.map_err(|error| failed(error.to_string()))
+}
+
+/// `None` when the server does not know these credentials.
+async fn open_as(
+    open: &OpenStore,
+    credentials: Credentials,
+) -> Result<Option<Arc<dyn PacketStore>>, ApiError> {
+    let store = match open(credentials).await {
+        Ok(store) => store,
+        // A name or key of a form that cannot be one.
+        Err(error) if error.kind == StoreErrorKind::InvalidConfiguration => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    match store.check().await {
+        Ok(()) => Ok(Some(store)),
+        // The account is right; that nothing is there yet, the page says.
+        Err(error) if error.kind == StoreErrorKind::NotSetUp => Ok(Some(store)),
+        Err(error) if error.kind == StoreErrorKind::Unauthorized => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn welcome(
+    app: &App,
+    logins: &Logins,
+    user: String,
+    address: IpAddr,
+    store: Arc<dyn PacketStore>,
+) -> Result<Response, ApiError> {
+    logins.limiter.succeeded(address, &user);
+    app.audit.log_in(&user, address, true);
+    let token = logins.sessions.begin(user, store).ok_or_else(|| {
+        let why = "log in: the system has no random numbers";
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, why)
+    })?;
+    let cookie = logins.cookie(&token.0, logins.sessions.longest().as_secs());
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
+}
+
+/// The same for a wrong name as for a wrong password.
+fn wrong() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "log in: name or password is wrong")
+}
+
+fn too_many(seconds: u64) -> Response {
+    let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "log in: too many wrong passwords")
+        .hint(format!("wait {seconds} seconds"));
+    ([(header::RETRY_AFTER, seconds.to_string())], error).into_response()
+}

@@ -1,0 +1,159 @@
+//! Who may ask, and with which rights.
+
+mod limiter;
+mod login;
+mod sessions;
+mod users;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
+
+use crate::store::{Credentials, PacketStore, StoreResult};
+use crate::web::App;
+use crate::web::error::ApiError;
+use limiter::Limiter;
+pub(super) use login::{Login, SessionState, log_in, log_out, session};
+use sessions::{Session, Sessions};
+pub use users::{Users, UsersError};
+
+/// Passwords that are hashed at the same time: each takes 19 MB and a core.
+const HASHED_AT_ONCE: usize = 2;
+
+/// Opens the store with somebody's own credentials.
+pub type OpenStore =
+    Arc<dyn Fn(Credentials) -> BoxFuture<'static, StoreResult<Arc<dyn PacketStore>>> + Send + Sync>;
+
+/// Who may ask.
+pub enum Access {
+    /// Everybody who reaches the server.
+    Anybody {
+        /// What they ask.
+        store: Arc<dyn PacketStore>,
+    },
+    /// Users with passwords.
+    Users {
+        /// What they ask.
+        store: Arc<dyn PacketStore>,
+        /// The file of users, read anew at each log-in.
+        file: PathBuf,
+        /// Who is logged in.
+        logins: Logins,
+    },
+    /// Accounts and API keys of Elasticsearch, with which the queries then run.
+    Elasticsearch {
+        /// How to ask as somebody.
+        open: OpenStore,
+        /// Who is logged in.
+        logins: Logins,
+    },
+}
+
+/// Who is logged in, and who has tried to.
+pub struct Logins {
+    sessions: Sessions,
+    limiter: Limiter,
+    hashing: Semaphore,
+    is_secure: bool,
+}
+
+impl Logins {
+    /// Nobody yet. `is_secure`: the server is reached by TLS alone.
+    #[must_use]
+    pub fn new(longest_session: Duration, is_secure: bool) -> Self {
+        Self {
+            sessions: Sessions::new(longest_session),
+            limiter: Limiter::default(),
+            hashing: Semaphore::new(HASHED_AT_ONCE),
+            is_secure,
+        }
+    }
+
+    /// With this prefix a browser takes the cookie only over TLS and for this host alone.
+    fn cookie_name(&self) -> &'static str {
+        if self.is_secure { "__Host-pcap_archiver" } else { "pcap_archiver" }
+    }
+
+    /// What the browser shall keep; for `seconds`.
+    fn cookie(&self, token: &str, seconds: u64) -> String {
+        let name = self.cookie_name();
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+    }
+
+    fn token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let cookies =
+            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut cookies = cookies.flat_map(|cookies| cookies.split(';'));
+        cookies.find_map(|cookie| {
+            let (name, value) = cookie.trim().split_once('=')?;
+            (name == self.cookie_name()).then_some(value)
+        })
+    }
+
+    fn session(&self, headers: &HeaderMap) -> Option<Session> {
+        self.sessions.find(self.token(headers)?)
+    }
+}
+
+impl Access {
+    fn logins(&self) -> Option<&Logins> {
+        match self {
+            Self::Anybody { .. } => None,
+            Self::Users { logins, .. } | Self::Elasticsearch { logins, .. } => Some(logins),
+        }
+    }
+
+    /// The store, when it is asked in nobody's name.
+    pub(super) async fn unauthenticated(&self) -> StoreResult<Arc<dyn PacketStore>> {
+        match self {
+            Self::Anybody { store } | Self::Users { store, .. } => Ok(store.clone()),
+            Self::Elasticsearch { open, .. } => open(Credentials::None).await,
+        }
+    }
+}
+
+/// Never shows who is logged in, nor with what.
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anybody { .. } => "Anybody",
+            Self::Users { .. } => "Users",
+            Self::Elasticsearch { .. } => "Elasticsearch",
+        })
+    }
+}
+
+impl fmt::Debug for Logins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logins").finish_non_exhaustive()
+    }
+}
+
+/// Who asks.
+pub(super) struct Caller {
+    /// `None` where nobody logs in.
+    pub(super) user: Option<String>,
+    /// The store as they may see it.
+    pub(super) store: Arc<dyn PacketStore>,
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let session = app.access.logins().map(|logins| logins.session(&parts.headers));
+        match (&app.access, session) {
+            (Access::Anybody { store }, _) => Ok(Self { user: None, store: store.clone() }),
+            (_, Some(Some(Session { user, store, .. }))) => Ok(Self { user: Some(user), store }),
+            (_, _) => Err(ApiError::new(StatusCode::UNAUTHORIZED, "log in first")),
+        }
+    }
+}

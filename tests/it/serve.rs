@@ -1,0 +1,122 @@
+//! The HTTP API on the embedded store, as a browser sees it.
+
+use serde_json::Value;
+
+use crate::support::served::Served;
+use crate::support::{Sandbox, conversations};
+
+fn filled() -> Sandbox {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("a.pcap", &conversations());
+    sandbox.ok(&["ingest", "a.pcap"]);
+    sandbox
+}
+
+/// The values of a field of each object in a list.
+fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a Value> {
+    list.as_array().unwrap().iter().map(|value| &value[field]).collect()
+}
+
+#[tokio::test]
+async fn pages_of_packets_are_what_fetch_gives() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    let expected: Vec<String> = sandbox
+        .ok(&["fetch", "53", "--json"])
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["@timestamp"].to_string())
+        .collect();
+    assert!(expected.len() > 50);
+
+    let mut found = Vec::new();
+    let mut next = String::new();
+    loop {
+        let page = served.json(&format!("/api/v1/packets?words=53&limit=30&cursor={next}")).await;
+        assert_eq!(page["stopped"], Value::Null);
+        found.extend(each(&page["packets"], "timestamp").iter().map(ToString::to_string));
+        match &page["next"] {
+            Value::String(cursor) => next.clone_from(cursor),
+            next => break assert_eq!(*next, Value::Null),
+        }
+    }
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn downloads_are_what_fetch_writes() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    for format in ["pcap", "pcapng"] {
+        for words in ["", "192.168.99.101"] {
+            let arguments: Vec<&str> = ["fetch", "--format", format, "-w", "out"]
+                .into_iter()
+                .chain(words.split_whitespace())
+                .collect();
+            sandbox.ok(&arguments);
+            let path = format!("/api/v1/{format}?words={words}");
+            let path = if words.is_empty() { path.replace("?words=", "") } else { path };
+            let expected = std::fs::read(sandbox.path("out")).unwrap();
+            assert_eq!(served.bytes(&path).await, expected, "{path}");
+        }
+    }
+    let response = served.get("/api/v1/pcap").await;
+    let disposition = response.headers()["content-disposition"].to_str().unwrap().to_owned();
+    assert!(disposition.starts_with("attachment; filename=\"fetch-2"), "{disposition}");
+}
+
+#[tokio::test]
+async fn figures_are_those_of_the_packets() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    let summary = served.json("/api/v1/summary").await;
+    assert_eq!((&summary["packets"], &summary["exact"]), (&200.into(), &true.into()));
+    let histogram = served.json("/api/v1/histogram?buckets=50").await;
+    let buckets = &histogram["buckets"];
+    let sum = |field| each(buckets, field).iter().map(|n| n.as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("packets"), sum("bytes")), (200, summary["bytes"].as_u64().unwrap()));
+    for bucket in buckets.as_array().unwrap() {
+        let protocols = bucket["protocols"].as_object().unwrap().values();
+        let parts: u64 = protocols.map(|packets| packets.as_u64().unwrap()).sum();
+        assert_eq!(bucket["packets"], parts, "{bucket}");
+    }
+}
+
+#[tokio::test]
+async fn a_packet_is_shown_whole_and_its_conversation() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    let page = served.json("/api/v1/packets?words=http&limit=1").await;
+    let row = &page["packets"][0];
+    let view = served.json(&format!("/api/v1/packets/{}", row["id"].as_str().unwrap())).await;
+    assert_eq!(&view["packet"], row);
+    let names = each(&view["layers"], "name");
+    assert_eq!(names, ["ethernet", "ipv4", "tcp", "http"]);
+    assert_eq!(view["fields"]["user_agent"]["original"], "Mozilla/5.0");
+
+    let id = row["community_id"].as_str().unwrap();
+    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    let conversation = served.json(&format!("/api/v1/conversation/{id}")).await;
+    let text = conversation["segments"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("GET / HTTP/1.1\nUser-Agent: Mozilla/5.0\n"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    for (path, status, said) in [
+        ("/api/v1/packets?limit=0", 400, "parameter limit: "),
+        ("/api/v1/packets?limit=1001", 400, "parameter limit: "),
+        ("/api/v1/packets?filter=x", 400, "parameter filter: "),
+        ("/api/v1/packets?since=yesterday", 400, "parameter since: "),
+        ("/api/v1/packets?q=&q=", 400, "parameter q: "),
+        ("/api/v1/packets?cursor=x", 400, "parameter cursor: "),
+        ("/api/v1/packets/AAAAAAAAAAAAAAAAAAAAAA", 404, "packet AAAAAAAAAAAAAAAAAAAAAA: "),
+        ("/api/v1/packets/x", 404, "packet x: "),
+        ("/api/v1/nothing", 404, "/api/v1/nothing: "),
+    ] {
+        let (found, body) = served.answer(path).await;
+        assert_eq!(found, status, "{path}: {body}");
+        assert!(body["error"].as_str().unwrap().starts_with(said), "{path}: {body}");
+    }
+}

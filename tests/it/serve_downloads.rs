@@ -1,0 +1,139 @@
+//! Downloads: memory, budgets, clients that are slow or go away.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::served::Served;
+use crate::support::{Pcap, Sandbox, many, wait_until};
+
+/// More than sockets and buffers between server and client hold.
+const PACKETS: u32 = 120_000;
+
+fn filled() -> Sandbox {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("many.pcap", &many(PACKETS));
+    sandbox.ok(&["ingest", "many.pcap"]);
+    sandbox
+}
+
+/// Lines of the audit file.
+fn audit(sandbox: &Sandbox) -> Vec<Value> {
+    let text = fs::read_to_string(sandbox.path("audit")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The largest amount of memory that a process has had, in bytes.
+fn peak_memory(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_its_download() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &["--audit-file", "audit"]);
+    let mut response = served.get("/api/v1/pcap").await;
+    let whole = response.headers()["x-pcap-archiver-bytes"].to_str().unwrap().to_owned();
+    let whole: u64 = whole.parse().unwrap();
+    response.chunk().await.unwrap().unwrap();
+    drop(response);
+    // The line is written when the stream of packets is dropped.
+    wait_until("the download ends", || !audit(&sandbox).is_empty());
+    let line = &audit(&sandbox)[0];
+    assert_eq!(line["outcome"], "the client went away", "{line}");
+    assert!(line["bytes"].as_u64().unwrap() < whole, "{line}");
+}
+
+#[tokio::test]
+async fn fifty_slow_clients_starve_nobody_and_fill_no_memory() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    let mut slow = Vec::new();
+    for _ in 0..50 {
+        let response = served.get("/api/v1/pcap").await;
+        assert_eq!(response.status(), 200);
+        slow.push(response);
+    }
+    for response in &mut slow {
+        response.chunk().await.unwrap().unwrap();
+    }
+    let page = served.json("/api/v1/packets?limit=3").await;
+    assert_eq!(page["packets"].as_array().unwrap().len(), 3);
+    let summary = served.json("/api/v1/summary").await;
+    assert_eq!(summary["packets"], PACKETS);
+    let whole = served.bytes("/api/v1/pcap").await;
+    assert_eq!(whole.len() as u64, fs::metadata(sandbox.path("many.pcap")).unwrap().len());
+    drop(slow);
+}
+
+#[tokio::test]
+async fn memory_is_bounded_whatever_the_size_of_a_download() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    served.bytes("/api/v1/pcap?until=2023-11-14T22:13:21Z").await;
+    let before = peak_memory(served.pid());
+    let bytes = served.bytes("/api/v1/pcap").await.len() as u64;
+    let more = peak_memory(served.pid()) - before;
+    assert!(bytes > 30 << 20, "{bytes}");
+    assert!(more < bytes / 2, "{more} bytes of memory more for {bytes} bytes of packets");
+}
+
+#[tokio::test]
+async fn budgets_are_told() {
+    let sandbox = filled();
+    let arguments = ["--max-packets", "1000", "--max-download-packets", "5000"];
+    let served = Served::start(&sandbox, &arguments);
+    let status = served.json("/api/v1/status").await;
+    assert_eq!(status["budgets"]["query"]["packets"], 1000);
+
+    // Text is looked for by reading, and is in the last packet only.
+    let page = served.json("/api/v1/packets?words=nowhere-to-be-found").await;
+    assert_eq!(page["stopped"]["reason"], "packets", "{page}");
+    assert_eq!(page["stopped"]["examined"], 1000);
+    assert!(page["next"].is_string(), "the search can go on: {page}");
+    let path = format!(
+        "/api/v1/packets?words=nowhere-to-be-found&cursor={}",
+        page["next"].as_str().unwrap()
+    );
+    let further = served.json(&path).await;
+    assert_ne!(further["next"], page["next"]);
+
+    let summary = served.json("/api/v1/summary?words=nowhere-to-be-found").await;
+    assert_eq!((&summary["exact"], &summary["packets"]), (&false.into(), &0.into()));
+    assert_eq!(summary["stopped"]["reason"], "packets");
+
+    let (refused, body) = served.answer("/api/v1/pcap").await;
+    assert_eq!(refused, 413, "{body}");
+    assert!(body["error"].as_str().unwrap().contains("5000"), "{body}");
+}
+
+#[tokio::test]
+async fn what_breaks_off_does_not_look_whole() {
+    let sandbox = filled();
+    let arguments = ["--max-download-packets", "5000", "--audit-file", "audit"];
+    let served = Served::start(&sandbox, &arguments);
+    // How many there are is not known beforehand: text is looked for by reading.
+    let response = served.get("/api/v1/pcap?words=%02%02%02%02").await;
+    assert_eq!(response.status(), 200);
+    assert!(response.headers().get("x-pcap-archiver-packets").is_none());
+    let read = response.bytes().await;
+    assert!(read.is_err(), "{} bytes passed for the whole", read.unwrap().len());
+    wait_until("the download ends", || !audit(&sandbox).is_empty());
+    let line = &audit(&sandbox)[0];
+    assert!(line["outcome"].as_str().unwrap().starts_with("stopped after 5000 packets"), "{line}");
+}
+
+#[tokio::test]
+async fn a_pcap_file_of_two_link_types_is_not_begun() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("a.pcap", &Pcap::new(1).packet(1, 1, &[0; 60]).bytes());
+    sandbox.file("b.pcap", &Pcap::new(101).packet(2, 1, &[0x45; 20]).bytes());
+    sandbox.ok(&["ingest", "a.pcap", "b.pcap"]);
+    let served = Served::start(&sandbox, &[]);
+    let (status, body) = served.answer("/api/v1/pcap").await;
+    assert_eq!(status, 409, "{body}");
+    assert!(body["hint"].as_str().unwrap().contains("pcapng"), "{body}");
+    assert_eq!(served.get("/api/v1/pcapng").await.status(), 200);
+}

@@ -1,0 +1,127 @@
+// The page itself: small, its own, there before any store answers; and what it says when there is nothing.
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import net from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { browse, ready } from './browser.mjs';
+import { everyday } from './captures.mjs';
+import { STORES } from './program.mjs';
+
+const FOLDER = new URL('../../src/web/page/', import.meta.url);
+const LARGEST = 200_000;
+
+describe('the page', () => {
+  let archive;
+  let address;
+  before(async () => {
+    archive = await STORES.embedded();
+    address = await archive.serve();
+  });
+  after(() => archive?.remove());
+
+  test('all of its files are in the program, below 200 kB', async () => {
+    let total = 0;
+    for (const name of await readdir(FOLDER)) {
+      if (name.endsWith('.rs')) continue;
+      const response = await fetch(`${address}/${name === 'index.html' ? '' : name}`);
+      const bytes = Buffer.from(await response.arrayBuffer());
+      assert.deepEqual(bytes, await readFile(new URL(name, FOLDER)), name);
+      assert.match(response.headers.get('Content-Security-Policy'), /default-src 'none'/);
+      assert.doesNotMatch(response.headers.get('Content-Security-Policy'), /unsafe/);
+      assert.equal(response.headers.get('X-Content-Type-Options'), 'nosniff');
+      total += bytes.length;
+    }
+    console.log(`page: ${total} bytes uncompressed`);
+    assert.ok(total < LARGEST, `${total} bytes`);
+  });
+
+  test('an empty archive says how to fill it, and fills', async () => {
+    const { page, clean, close } = await browse();
+    try {
+      await page.goto(address);
+      await page.getByRole('heading', { name: 'The archive is empty' }).waitFor();
+      await page.getByText(/pcap-archiver --store .* ingest captures\//).waitFor();
+      await archive.ingest('everyday.pcap', everyday());
+      await page.locator('#grid .rows .row').first().waitFor();
+      await page.getByRole('heading', { name: 'The archive is empty' }).waitFor({ state: 'detached' });
+      await clean(address);
+    } finally {
+      await close();
+    }
+  });
+
+  test('what a budget has ended says that it is partial', async () => {
+    const small = await archive.serve(['--max-packets', '300']);
+    const { page, clean, close } = await browse();
+    try {
+      await ready(page, `${small}/?q=${encodeURIComponent('not "zzz-nowhere"')}`);
+      await page.getByText(/is partial/).first().waitFor();
+      await clean(small);
+    } finally {
+      await close();
+    }
+  });
+
+  test('a server that goes away is said', async () => {
+    const { page, close } = await browse();
+    try {
+      const gone = await archive.serve();
+      await ready(page, gone);
+      await archive.stop();
+      address = await archive.serve();
+      await page.fill('#query', 'dns');
+      await page.locator('#query').press('Enter');
+      await page.getByText('the server does not answer').first().waitFor();
+    } finally {
+      await close();
+    }
+  });
+});
+
+/** A server in between that can stop answering. */
+async function between(url) {
+  const { hostname, port } = new URL(url);
+  const sockets = new Set();
+  let stalled = false;
+  const server = net.createServer((client) => {
+    const upstream = net.connect(Number(port), hostname);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    }
+    client.on('data', (part) => stalled || upstream.write(part)).on('close', () => upstream.destroy());
+    upstream.on('data', (part) => stalled || client.write(part)).on('close', () => client.destroy());
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `https://${hostname}:${server.address().port}`,
+    stall: () => { stalled = true; },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+test('the page is painted while Elasticsearch does not answer', async () => {
+  const archive = await STORES.elasticsearch();
+  const proxy = await between(archive.environment.PCAP_ARCHIVER_STORE);
+  const { page, clean, close } = await browse();
+  try {
+    await archive.ingest('everyday.pcap', everyday());
+    const address = await archive.serve([], { PCAP_ARCHIVER_STORE: proxy.url });
+    await ready(page, address);
+    proxy.stall();
+    await page.goto(`${address}/?q=dns`);
+    await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
+    assert.ok(await page.getByRole('button', { name: 'Search' }).isVisible());
+    assert.equal(await page.inputValue('#query'), 'dns');
+    assert.ok(await page.locator('#busy').isVisible(), 'it says that it waits');
+    assert.equal(await page.locator('#grid .rows .row').count(), 0);
+    await clean(address);
+  } finally {
+    await close();
+    await proxy.close();
+    await archive.remove();
+  }
+});
