@@ -63,7 +63,8 @@ impl Plan {
     #[must_use]
     pub fn new(query: &Query, abilities: &Abilities) -> Self {
         let Bounds { upper, mut lower } = abilities.bounds(&query.filter);
-        let is_time_exact = is_exact(query.time) && !abilities.several_packets;
+        let is_time_exact = query.time == TimeRange::default()
+            || is_exact(query.time) && !abilities.several_packets;
         lower = match Sight::over(&query.filter) {
             _ if !is_time_exact => Condition::NONE,
             Sight::Fields => lower,
@@ -138,3 +139,6 @@ impl Abilities {
         if self.several_packets && !is_trivial { bounds.superset() } else { bounds }
     }
 }
+
+#[cfg(test)]
+mod tests;
