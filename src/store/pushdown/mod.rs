@@ -69,7 +69,7 @@ impl Plan {
             _ if !is_time_exact => Condition::NONE,
             Sight::Fields => lower,
             // Where the packet ends before what one condition looks at, the others do not count.
-            Sight::Headers => Condition::all([lower, abilities.read_otherwise().negated().lower]),
+            Sight::Headers => Condition::all([lower, abilities.unread().negated().lower]),
             Sight::Bytes => Condition::NONE,
         };
         let left = match &query.filter {

@@ -28,10 +28,6 @@ const ARP: u32 = 0x0806;
 const RARP: u32 = 0x8035;
 const IPV6: u32 = 0x86dd;
 
-/// Link types that libpcap has filters for and decoding does not know: Token Ring, ARCNET, SLIP,
-/// FDDI, and others.
-const LINK_TYPES: [u16; 11] = [6, 7, 8, 10, 99, 100, 106, 109, 122, 129, 138];
-
 /// Ethernet, raw IP, and what Linux writes for any interface.
 const PLAIN_LINK_TYPES: [u16; 7] = [1, 12, 101, 113, 228, 229, 276];
 /// Layers in which decoding finds IP and libpcap does not.
@@ -79,25 +75,16 @@ impl Abilities {
         let bounds = self.decoded(predicate);
         match Sight::of(predicate) {
             Sight::Fields => bounds,
-            Sight::Headers | Sight::Bytes => Bounds::any([bounds, self.read_otherwise()])
-                .certain_if(self.read_otherwise().negated()),
+            Sight::Headers | Sight::Bytes => {
+                Bounds::any([bounds, self.unread().superset()]).certain_if(self.unread().negated())
+            }
         }
     }
 
-    /// Packets whose bytes tcpdump's conditions may read in another way than decoding did: what
-    /// decoding could not read to the end, frames of 802.11 that it takes for empty or encrypted, IP
-    /// under the EtherType of the other version, and link types that it does not know.
-    pub(super) fn read_otherwise(&self) -> Bounds {
-        let link_types = LINK_TYPES.map(|number| {
-            self.field(FieldId::PacketLinkType, |field| Condition::number(field, number))
-        });
-        let has_address = self.field(FieldId::RelatedIp, Condition::Exists);
-        let unread = [
-            self.field(FieldId::PacketDecodeError, Condition::Exists),
-            Bounds::all([self.layer("wlan"), has_address.negated()]),
-            Bounds::all([self.layer("ipv4"), self.layer("ipv6"), self.no_tunnel()]),
-        ];
-        Bounds::any(unread.into_iter().chain(link_types))
+    /// Packets whose bytes tcpdump's conditions may read in another way than decoding did.
+    pub(super) fn unread(&self) -> Bounds {
+        let unread = Value::Boolean(true);
+        self.field(FieldId::PacketUnread, |field| Condition::Equals(field, unread.clone()))
     }
 
     /// What the stored fields say of a condition, for a packet that was decoded to the end.
