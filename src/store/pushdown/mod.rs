@@ -89,6 +89,13 @@ impl Plan {
         self.left.is_none()
     }
 
+    /// Selects the packets of which only [`crate::query::matches`] can tell whether they are
+    /// selected. Where there are none of them, the store's answer is the answer all the same.
+    #[must_use]
+    pub fn doubtful(&self) -> Condition {
+        Condition::all([self.condition.clone(), self.certain.clone().negated()])
+    }
+
     /// Whether the store has to give every packet of the time range, though not all are asked for.
     #[must_use]
     pub fn reads_everything(&self) -> bool {
