@@ -63,7 +63,8 @@ impl Plan {
     #[must_use]
     pub fn new(query: &Query, abilities: &Abilities) -> Self {
         let Bounds { upper, mut lower } = abilities.bounds(&query.filter);
-        let is_time_exact = is_exact(query.time) && !abilities.several_packets;
+        let is_time_exact = query.time == TimeRange::default()
+            || is_exact(query.time) && !abilities.several_packets;
         lower = match Sight::over(&query.filter) {
             _ if !is_time_exact => Condition::NONE,
             Sight::Fields => lower,
@@ -86,6 +87,13 @@ impl Plan {
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.left.is_none()
+    }
+
+    /// Selects the packets of which only [`crate::query::matches`] can tell whether they are
+    /// selected. Where there are none of them, the store's answer is the answer all the same.
+    #[must_use]
+    pub fn doubtful(&self) -> Condition {
+        Condition::all([self.condition.clone(), self.certain.clone().negated()])
     }
 
     /// Whether the store has to give every packet of the time range, though not all are asked for.
@@ -138,3 +146,6 @@ impl Abilities {
         if self.several_packets && !is_trivial { bounds.superset() } else { bounds }
     }
 }
+
+#[cfg(test)]
+mod tests;
