@@ -93,7 +93,7 @@ async fn answer(
     let records: Vec<_> = fetch::packets(store, query, None)
         .try_collect()
         .await
-        .map_err(|error| TestCaseError::fail(format!("{query:?}: {error}: {}", error.reason)))?;
+        .map_err(|error| TestCaseError::fail(format!("{}: {error}", query.filter)))?;
     Ok(records.into_iter().map(|record| record.stored).collect())
 }
 
@@ -104,7 +104,7 @@ impl Stores {
             let found = answer(store.as_ref(), query).await?;
             let explanation = store.explain(query).await.unwrap();
             let context =
-                || format!("{name}: {}\n{query:?}\n{}", query.filter, explanation.request);
+                || format!("{name}: {}\n{:?}\n{}", query.filter, query.time, explanation.request);
             let ids = |packets: &[StoredPacket]| {
                 packets.iter().map(|packet| packet.id.to_string()).collect::<Vec<_>>()
             };

@@ -14,6 +14,7 @@ mod program;
 mod prune;
 #[path = "../support/mod.rs"]
 mod sandbox;
+mod serve;
 mod server;
 mod service;
 mod setup;

@@ -17,10 +17,12 @@ mod rotation;
 mod serve;
 mod serve_access;
 mod serve_downloads;
+mod serve_openapi;
 mod service;
 mod stack;
 mod tunnels;
 mod unattended;
+mod up;
 mod watch;
 mod words;
 
