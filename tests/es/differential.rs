@@ -105,11 +105,18 @@ impl Stores {
             let explanation = store.explain(query).await.unwrap();
             let context =
                 || format!("{name}: {}\n{:?}\n{}", query.filter, query.time, explanation.request);
-            let ids = |packets: &[StoredPacket]| {
-                packets.iter().map(|packet| packet.id.to_string()).collect::<Vec<_>>()
+            let of = |some: &[StoredPacket], others: &[StoredPacket]| {
+                let lacking = some.iter().filter(|packet| !others.contains(packet));
+                lacking.take(3).map(|packet| packet.id.to_string()).collect::<Vec<_>>()
             };
-            prop_assert_eq!(ids(&found), ids(&expected), "{}", context());
-            prop_assert!(found == expected, "{}", context());
+            let (lost, invented) = (of(&expected, &found), of(&found, &expected));
+            prop_assert!(
+                found == expected,
+                "{} of {} packets, lost {lost:?}, invented {invented:?}, or out of order: {}",
+                found.len(),
+                expected.len(),
+                context()
+            );
             if explanation.plan.is_exact() {
                 let estimate = store.estimate(query).await.unwrap();
                 prop_assert_eq!(estimate.packets, expected.len() as u64, "{}", context());
