@@ -26,23 +26,21 @@ fn number(field_id: FieldId, comparison: Comparison, number: i64) -> Filter {
     field(field_id, FieldCondition::Compared(comparison, Value::Number(number)))
 }
 
+const NOT_IP: &str = "not (packet.layers:ipv4 and not packet.unread:true)";
+
 #[test]
 fn what_is_certain_can_be_negated_and_what_is_not_cannot() {
     let ip = || Filter::Is(Predicate::Protocol(Scope::Any, Protocol::Ip));
     let text = || Filter::Is(Predicate::text("login"));
-    assert_eq!(condition(ip().negated()), "not packet.layers:ipv4");
-    assert!(plan(ip().negated()).is_exact());
+    assert_eq!(condition(ip().negated()), NOT_IP);
     assert_eq!(condition(text().negated()), "all");
     assert!(plan(text().negated()).reads_everything());
     let both = Filter::And(vec![ip().negated(), text()]);
-    assert_eq!(
-        condition(both.clone()),
-        "not packet.layers:ipv4 and packet.payload_terms:(gin log ogi)"
-    );
-    assert_eq!(plan(both).left, Some(text()));
-    assert_eq!(condition(Filter::Or(vec![ip(), text()]).negated()), "not packet.layers:ipv4");
+    assert_eq!(condition(both.clone()), format!("{NOT_IP} and packet.payload_terms:(gin log ogi)"));
+    assert_eq!(plan(both.clone()).left, Some(both));
+    assert_eq!(condition(Filter::Or(vec![ip(), text()]).negated()), NOT_IP);
     assert_eq!(condition(Filter::And(vec![ip(), text()]).negated()), "all");
-    assert_eq!(condition(ip().negated().negated()), "packet.layers:ipv4");
+    assert_eq!(condition(ip().negated().negated()), "packet.layers:ipv4 or packet.unread:true");
     assert!(plan(Filter::All).is_exact() && !plan(Filter::All).reads_everything());
 }
 
@@ -50,7 +48,9 @@ fn what_is_certain_can_be_negated_and_what_is_not_cannot() {
 fn nothing_is_certain_of_documents_with_several_packets() {
     let abilities = Abilities { several_packets: true, ..ALL_FIELDS };
     let arp = Filter::Is(Predicate::Protocol(Scope::Any, Protocol::Arp));
-    for (filter, expected) in [(arp.clone(), "packet.layers:arp"), (arp.negated(), "all")] {
+    for (filter, expected) in
+        [(arp.clone(), "packet.layers:arp or packet.unread:true"), (arp.negated(), "all")]
+    {
         let plan = Plan::new(&Query { filter, ..Query::all() }, &abilities);
         assert_eq!((plan.condition.to_string().as_str(), plan.is_exact()), (expected, false));
     }
@@ -134,11 +134,12 @@ fn tcpdumps_words_become_fields() {
     for (predicate, expected) in [
         (
             port(1..=9, Direction::Source, None),
-            "source.port:[1 to 9] or packet.outer.source.port:[1 to 9]",
+            "source.port:[1 to 9] or packet.outer.source.port:[1 to 9] or packet.unread:true",
         ),
         (
             port(53..=53, Direction::Destination, Some(crate::query::Transport::Udp)),
-            "(destination.port:53 or packet.outer.destination.port:53) and packet.ip_protocols:17",
+            "((destination.port:53 or packet.outer.destination.port:53) and packet.ip_protocols:17) \
+             or packet.unread:true",
         ),
         (
             relation(Arithmetic::Length, Comparison::LessOrEqual, Arithmetic::Number(60)),
@@ -150,13 +151,18 @@ fn tcpdumps_words_become_fields() {
         ),
         (
             relation(masked(3), Comparison::NotEqual, Arithmetic::Number(0)),
-            "packet.ip_protocols:6 and (packet.tcp.flags:fin or packet.tcp.flags:syn)",
+            "(packet.ip_protocols:6 and (packet.tcp.flags:fin or packet.tcp.flags:syn)) \
+             or packet.unread:true",
         ),
         (
             relation(flags(), Comparison::Equal, Arithmetic::Number(18)),
-            "packet.ip_protocols:6 and packet.tcp.flags:syn and packet.tcp.flags:ack",
+            "(packet.ip_protocols:6 and packet.tcp.flags:syn and packet.tcp.flags:ack) \
+             or packet.unread:true",
         ),
-        (relation(flags(), Comparison::Greater, Arithmetic::Number(1)), "packet.ip_protocols:6"),
+        (
+            relation(flags(), Comparison::Greater, Arithmetic::Number(1)),
+            "packet.ip_protocols:6 or packet.unread:true",
+        ),
         (
             Predicate::Host(Host {
                 scope: Scope::Any,
@@ -164,13 +170,14 @@ fn tcpdumps_words_become_fields() {
                 direction: Direction::Either,
                 addresses: mask,
             }),
-            "related.ip:10.0.0.0/8",
+            "related.ip:10.0.0.0/8 or packet.unread:true",
         ),
         (
             Predicate::Vlan(Some(5)),
-            "network.vlan.id:5 or network.inner.vlan.id:5 or network.inner.vlan.id:*",
+            "network.vlan.id:5 or network.inner.vlan.id:5 or network.inner.vlan.id:* \
+             or packet.unread:true",
         ),
-        (Predicate::Mpls(Some(7)), "packet.mpls.label:7"),
+        (Predicate::Mpls(Some(7)), "packet.mpls.label:7 or packet.unread:true"),
         (Predicate::Protocol(Scope::Any, Protocol::Stp), "all"),
     ] {
         assert_eq!(condition(predicate.clone()), expected, "{predicate:?}");
@@ -182,7 +189,10 @@ fn tcpdumps_words_become_fields() {
 fn an_ipv4_address_is_certain_only_without_ipv6() {
     let host = |text: &str| plan(Predicate::host(text.parse().unwrap()));
     let certain = host("192.0.2.1/32").certain.to_string();
-    assert!(certain.ends_with("and not packet.layers:ipv6"), "{certain}");
+    assert!(
+        certain.ends_with("and not packet.layers:ipv6 and not packet.unread:true"),
+        "{certain}"
+    );
     assert!(!host("2001:db8::/32").certain.to_string().contains("layers"));
     for mapped in ["::ffff:192.0.2.1/128", "::/0", "::ffff:0:0/90"] {
         assert_eq!(host(mapped).certain, Condition::NONE, "{mapped}");
