@@ -86,6 +86,7 @@ impl FetchArgs {
         let query = self.query.query()?;
         let store = store.open().await?;
         store.check().await?;
+        let query = resolved(store.as_ref(), query).await?;
         if self.explain {
             output::line(&explain::outlook(store.as_ref(), &query).await?.to_string())?;
             return Ok(Ended::Done);
@@ -174,6 +175,15 @@ impl FetchArgs {
             FormatArg::Pcapng => Format::Pcapng,
         })
     }
+}
+
+/// The query with the addresses of hosts that it names.
+async fn resolved(store: &dyn PacketStore, query: Query) -> anyhow::Result<Query> {
+    let (query, unknown) = fetch::resolved(store, query).await?;
+    for name in unknown {
+        output::note(&format!("warning: no DNS answer in the archive tells an address of {name}"));
+    }
+    Ok(query)
 }
 
 /// Says what was written, and what was lost whether it is asked for or not.

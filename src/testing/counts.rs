@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use crate::document::Value;
+use crate::document::fields::FieldId;
 use crate::packet::{LinkType, PacketRecord, Timestamp};
-use crate::query::{Filter, Query, TimeRange, Words};
+use crate::query::{FieldCondition, FieldTest, Filter, Predicate, Query, TimeRange};
 use crate::store::PacketStore;
 use crate::store::aggregate::{Breakdown, Timeline};
 use crate::store::memory::MemoryStore;
@@ -60,12 +62,16 @@ pub(super) async fn counts_are_those_of_the_packets(fixture: &dyn Fixture) {
         Breakdown { timeline: timeline(1_500 * MILLISECOND, 3), top: None },
         Breakdown { timeline: timeline(1, 5), top: None },
     ];
-    let words = |word: &str| {
-        let words = Words { all: vec![word.to_owned()], ..Words::default() };
-        words.filter().expect("a word")
-    };
-    let filters =
-        [Filter::All, words("http"), Filter::Not(Box::new(Filter::All)), Filter::Or(Vec::new())];
+    let is = |predicate| Filter::Is(predicate);
+    let filters = [
+        Filter::All,
+        is(Predicate::Field(FieldTest {
+            field: FieldId::NetworkProtocol,
+            condition: FieldCondition::Equals(Value::Text("http".into())),
+        })),
+        Filter::Not(Box::new(Filter::All)),
+        Filter::Or(Vec::new()),
+    ];
     for filter in filters {
         for time in [TimeRange::default(), some_time] {
             let query = Query { filter: filter.clone(), time, ..Query::all() };

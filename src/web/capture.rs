@@ -1,152 +1,30 @@
-//! Downloads: the selected packets as a capture file.
+//! A capture file that is written while it is sent.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, FromRequestParts, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use futures::{FutureExt as _, stream};
+use axum::body::Bytes;
+use futures::FutureExt as _;
+use futures::stream::{self, Stream};
 use ring::digest;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::capture::{CaptureWriter, Format};
-use crate::store::{Breakdown, Counts};
+use crate::packet::PacketRecord;
 use crate::web::App;
-use crate::web::access::Caller;
 use crate::web::audit;
-use crate::web::budget::{Budget, Packets};
-use crate::web::error::ApiError;
-use crate::web::parameters::Parameters;
+use crate::web::budget::Packets;
 
 /// Bytes that are sent together, unless the store has no more at the moment.
 const CHUNK: usize = 64 << 10;
-/// Bytes of the header of a pcap file, and of each of its records.
-const FILE_HEADER: u64 = 24;
-const RECORD_HEADER: u64 = 16;
-
-pub(super) async fn pcap(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    request: Request,
-) -> Result<Response, ApiError> {
-    download(&app, caller, request, Format::Pcap).await
-}
-
-pub(super) async fn pcapng(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    request: Request,
-) -> Result<Response, ApiError> {
-    download(&app, caller, request, Format::Pcapng).await
-}
-
-/// What a download needs of its request.
-pub(super) struct Request {
-    address: SocketAddr,
-    parameters: Parameters,
-    text: String,
-}
-
-impl FromRequestParts<Arc<App>> for Request {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let address = ConnectInfo::<SocketAddr>::from_request_parts(parts, app).await;
-        let ConnectInfo(address) = address.map_err(|error| {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("download: {error}"))
-        })?;
-        let text = parts.uri.query().unwrap_or_default().to_owned();
-        let parameters = Parameters::from_request_parts(parts, app).await?;
-        Ok(Self { address, parameters, text })
-    }
-}
-
-async fn download(
-    app: &Arc<App>,
-    Caller { user, store }: Caller,
-    Request { address, parameters, text }: Request,
-    format: Format,
-) -> Result<Response, ApiError> {
-    let Ok(permit) = app.downloads.clone().try_acquire_owned() else {
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "download: too many at once")
-            .hint("try again when another one has ended"));
-    };
-    let query = parameters.query()?;
-    let mut headers = HeaderMap::new();
-    if let Some(counts) = store.aggregate(&query, Breakdown::default()).await? {
-        refuse_too_much(&counts, app.budgets.download)?;
-        headers.insert("x-pcap-archiver-packets", counts.packets.into());
-        if format == Format::Pcap {
-            refuse_mixture(&counts)?;
-            let bytes = FILE_HEADER + counts.packets * RECORD_HEADER + counts.captured_bytes;
-            headers.insert("x-pcap-archiver-bytes", bytes.into());
-        }
-    }
-    let media_type = match format {
-        Format::Pcap => "application/vnd.tcpdump.pcap",
-        Format::Pcapng => "application/x-pcapng",
-    };
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let name = format!("attachment; filename=\"fetch-{now}.{format}\"");
-    let name = HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("attachment"));
-    headers.insert(header::CONTENT_DISPOSITION, name);
-    let record = Record {
-        download: audit::Download {
-            user,
-            address: address.ip(),
-            query: text,
-            format: format.to_string(),
-        },
-        app: app.clone(),
-        packets: 0,
-        bytes: 0,
-        hash: digest::Context::new(&digest::SHA256),
-        outcome: "the client went away".to_owned(),
-        _permit: permit,
-    };
-    let packets = Packets::new(store.as_ref(), &query, app.budgets.download);
-    let file = CaptureStream::new(packets, format, record);
-    let chunks = stream::try_unfold(Some(file), |file| async {
-        match file {
-            Some(file) => file.chunk().await,
-            None => Ok(None),
-        }
-    });
-    Ok((headers, Body::from_stream(chunks)).into_response())
-}
-
-/// What cannot end well is not begun.
-fn refuse_too_much(counts: &Counts, budget: Budget) -> Result<(), ApiError> {
-    let (packets, bytes) = (counts.packets, counts.captured_bytes);
-    let limits = [(budget.packets, packets, "packets"), (budget.bytes, bytes, "bytes")];
-    for (limit, found, unit) in limits {
-        if let Some(limit) = limit.filter(|limit| found > *limit) {
-            let error = format!("download: {found} {unit} are more than the {limit} allowed");
-            return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, error)
-                .hint("ask for less: a shorter time, or a narrower filter"));
-        }
-    }
-    Ok(())
-}
-
-/// A pcap file has one link type.
-fn refuse_mixture(counts: &Counts) -> Result<(), ApiError> {
-    if counts.link_types.len() <= 1 {
-        return Ok(());
-    }
-    let names: Vec<String> = counts.link_types.iter().map(ToString::to_string).collect();
-    let error = format!("download: a pcap file cannot hold packets of {}", names.join(" and "));
-    Err(ApiError::new(StatusCode::CONFLICT, error).hint("ask for pcapng, which holds every packet"))
-}
+/// What the store gave first: a packet, or the end.
+pub(super) struct First(pub(super) Option<PacketRecord>);
 
 /// A capture file that is written as it is read. An error ends the connection, so that half a
 /// file is not taken for a whole one.
-struct CaptureStream {
+pub(super) struct CaptureStream {
+    /// What was read before anything was answered.
+    first: Option<First>,
     packets: Packets,
     /// Until the file is complete.
     writer: Option<CaptureWriter<Pieces>>,
@@ -155,10 +33,25 @@ struct CaptureStream {
 }
 
 impl CaptureStream {
-    fn new(packets: Packets, format: Format, record: Record) -> Self {
+    pub(super) fn new(
+        first: Option<First>,
+        packets: Packets,
+        format: Format,
+        record: Record,
+    ) -> Self {
         let pieces = Pieces::default();
         let writer = Some(CaptureWriter::new(pieces.clone(), format));
-        Self { packets, writer, pieces, record }
+        Self { first, packets, writer, pieces, record }
+    }
+
+    /// The file, piece by piece, as fast as it is taken.
+    pub(super) fn into_chunks(self) -> impl Stream<Item = io::Result<Bytes>> {
+        stream::try_unfold(Some(self), |file| async {
+            match file {
+                Some(file) => file.chunk().await,
+                None => Ok(None),
+            }
+        })
     }
 
     /// The next bytes: what is there at once, not more than a chunk and a packet.
@@ -184,7 +77,10 @@ impl CaptureStream {
     /// Whether there is more.
     async fn read(&mut self) -> io::Result<bool> {
         let Some(mut writer) = self.writer.take() else { return Ok(false) };
-        let mut next = self.packets.next().await;
+        let mut next = match self.first.take() {
+            Some(First(first)) => Ok(first),
+            None => self.packets.next().await,
+        };
         let mut written = 0;
         loop {
             let Some(record) = next.map_err(io::Error::other)? else {
@@ -212,9 +108,9 @@ impl CaptureStream {
 }
 
 /// What was sent, written down when it is over, however it ends.
-struct Record {
-    download: audit::Download,
+pub(super) struct Record {
     app: Arc<App>,
+    download: audit::Download,
     packets: u64,
     bytes: u64,
     hash: digest::Context,
@@ -223,6 +119,23 @@ struct Record {
 }
 
 impl Record {
+    /// Nothing was sent yet. The permit is given back when it is over.
+    pub(super) fn new(
+        app: Arc<App>,
+        download: audit::Download,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            app,
+            download,
+            packets: 0,
+            bytes: 0,
+            hash: digest::Context::new(&digest::SHA256),
+            outcome: "the client went away".to_owned(),
+            _permit: permit,
+        }
+    }
+
     fn sent(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
         self.hash.update(bytes);

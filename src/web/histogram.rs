@@ -130,7 +130,7 @@ const LENGTHS: [u64; 22] = [
 fn timeline(from: i64, to: i64, most: usize) -> Timeline {
     let below_a_second =
         (0..9).flat_map(|digits| [1, 2, 5].map(|number| number * 10_u64.pow(digits)));
-    let years = (2..).map(|years| years * 365 * DAY);
+    let years = (2..u64::MAX / (365 * DAY)).map(|years| years * 365 * DAY);
     let mut lengths = below_a_second.chain(LENGTHS).chain(years);
     let fits = |interval: u64| {
         let length = i64::try_from(interval).unwrap_or(i64::MAX);

@@ -11,6 +11,7 @@ mod capture;
 mod conversation;
 mod count;
 mod cursor;
+mod download;
 mod error;
 mod headers;
 mod histogram;

@@ -8,7 +8,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use crate::web::access::{self, Login, SessionState};
 use crate::web::vocabulary;
-use crate::web::{App, capture, conversation, histogram, openapi, packets, status, summary};
+use crate::web::{App, conversation, download, histogram, openapi, packets, status, summary};
 
 /// One thing that can be asked.
 pub(super) struct Route {
@@ -210,13 +210,13 @@ fn of_packets() -> [Route; 7] {
             "/api/v1/pcap",
             "The selected packets as a pcap file",
             Answer::File("application/vnd.tcpdump.pcap"),
-            get(capture::pcap),
+            get(download::pcap),
         ),
         route(
             "/api/v1/pcapng",
             "The selected packets as a pcapng file",
             Answer::File("application/x-pcapng"),
-            get(capture::pcapng),
+            get(download::pcapng),
         ),
     ]
 }

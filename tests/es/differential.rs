@@ -16,7 +16,9 @@ use pcap_archiver::fetch;
 use pcap_archiver::packet::StoredPacket;
 use pcap_archiver::query::Query;
 use pcap_archiver::store::memory::MemoryStore;
-use pcap_archiver::store::{self, Access, PacketStore, SetupOptions, StoreUrl};
+use pcap_archiver::store::{
+    self, Access, PacketStore, RetryPolicy, RetryStore, SetupOptions, StoreUrl,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
@@ -47,6 +49,8 @@ fn all_stores_find_what_matches_says() {
             let embedded = store::open(url, Access::default()).await.unwrap();
             let elasticsearch: Arc<dyn PacketStore> = Arc::new(archive.admin().await);
             for (name, store) in [("embedded", embedded), ("Elasticsearch", elasticsearch)] {
+                let store: Arc<dyn PacketStore> =
+                    Arc::new(RetryStore::new(store, RetryPolicy::default()));
                 store.setup(&options).await.unwrap();
                 for batch in records.chunks(500) {
                     let outcome = store.append(Arc::new(batch.to_vec())).await.unwrap();

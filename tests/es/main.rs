@@ -7,6 +7,7 @@
 mod differential;
 mod errors;
 mod faults;
+mod filters;
 mod nodes;
 mod outage;
 mod pages;
@@ -14,6 +15,7 @@ mod program;
 mod prune;
 #[path = "../support/mod.rs"]
 mod sandbox;
+mod serve;
 mod server;
 mod service;
 mod setup;

@@ -33,7 +33,9 @@ async fn pages_of_packets_are_what_fetch_gives() {
     loop {
         let page = served.json(&format!("/api/v1/packets?words=53&limit=30&cursor={next}")).await;
         assert_eq!(page["stopped"], Value::Null);
-        found.extend(each(&page["packets"], "timestamp").iter().map(|time| time.to_string()));
+        found.extend(
+            each(&page["packets"], "timestamp").iter().map(std::string::ToString::to_string),
+        );
         match &page["next"] {
             Value::String(cursor) => next.clone_from(cursor),
             next => break assert_eq!(*next, Value::Null),

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, SET_COOKIE};
 use serde_json::{Value, json};
 
-use crate::support::served::Served;
+use crate::support::served::{Served, cookie};
 use crate::support::{Sandbox, conversations, oracle};
 
 const PASSWORD: &str = "correct horse battery";
@@ -21,23 +21,6 @@ fn with_user() -> Sandbox {
 
 fn served(sandbox: &Sandbox) -> Served {
     Served::start(sandbox, &["--auth", "users", "--users", "users", "--audit-file", "audit"])
-}
-
-async fn log_in(served: &Served, login: &Value) -> reqwest::Response {
-    let request = served.client.post(format!("{}/api/v1/login", served.url));
-    let request = request.header(CONTENT_TYPE, "application/json").body(login.to_string());
-    request.send().await.unwrap()
-}
-
-/// The cookie as the browser sends it back.
-fn cookie(response: &reqwest::Response) -> (String, String) {
-    let whole = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
-    (whole.split(';').next().unwrap().to_owned(), whole)
-}
-
-async fn get(served: &Served, path: &str, cookie: &str) -> reqwest::Response {
-    let request = served.client.get(format!("{}{path}", served.url)).header(COOKIE, cookie);
-    request.send().await.unwrap()
 }
 
 #[tokio::test]
@@ -65,34 +48,35 @@ async fn nothing_is_told_without_a_log_in() {
     }
     let session = served.json("/api/v1/session").await;
     assert_eq!(session, json!({ "auth": "users", "user": null, "csrf": null }));
-    assert_eq!(get(&served, "/api/v1/status", "pcap_archiver=forged").await.status(), 401);
+    assert_eq!(served.get_as("pcap_archiver=forged", "/api/v1/status").await.status(), 401);
 }
 
 #[tokio::test]
 async fn a_session_begins_with_the_password_and_ends_with_the_log_out() {
     let sandbox = with_user();
     let served = served(&sandbox);
-    let response = log_in(&served, &json!({ "user": "anna", "password": PASSWORD })).await;
+    let response = served.log_in(&json!({ "user": "anna", "password": PASSWORD })).await;
     assert_eq!(response.status(), 204);
-    let (cookie, whole) = cookie(&response);
+    let whole = response.headers()[SET_COOKIE].to_str().unwrap();
+    let cookie = cookie(&response);
     for attribute in ["; HttpOnly", "; SameSite=Strict", "; Path=/"] {
         assert!(whole.contains(attribute), "{whole}");
     }
     assert!(!whole.contains("Secure"), "over plain HTTP the browser would drop it: {whole}");
-    let session = get(&served, "/api/v1/session", &cookie).await.text().await.unwrap();
+    let session = served.get_as(&cookie, "/api/v1/session").await.text().await.unwrap();
     let session: Value = serde_json::from_str(&session).unwrap();
     assert_eq!(session["user"], "anna");
-    assert_eq!(get(&served, "/api/v1/status", &cookie).await.status(), 200);
+    assert_eq!(served.get_as(&cookie, "/api/v1/status").await.status(), 200);
 
     let log_out = |csrf: &str| {
         let request = served.client.post(format!("{}/api/v1/logout", served.url));
         request.header(COOKIE, &cookie).header("x-csrf-token", csrf).send()
     };
     assert_eq!(log_out("").await.unwrap().status(), StatusCode::FORBIDDEN);
-    assert_eq!(get(&served, "/api/v1/status", &cookie).await.status(), 200);
+    assert_eq!(served.get_as(&cookie, "/api/v1/status").await.status(), 200);
     let csrf = session["csrf"].as_str().unwrap();
     assert_eq!(log_out(csrf).await.unwrap().status(), 204);
-    assert_eq!(get(&served, "/api/v1/status", &cookie).await.status(), 401);
+    assert_eq!(served.get_as(&cookie, "/api/v1/status").await.status(), 401);
 }
 
 #[tokio::test]
@@ -100,12 +84,12 @@ async fn wrong_passwords_have_to_wait() {
     let sandbox = with_user();
     let served = served(&sandbox);
     let wrong = json!({ "user": "anna", "password": "correct horse batterz" });
-    let nobody = log_in(&served, &json!({ "user": "berta", "password": PASSWORD })).await;
+    let nobody = served.log_in(&json!({ "user": "berta", "password": PASSWORD })).await;
     assert_eq!(nobody.status(), 401);
     let unknown = nobody.text().await.unwrap();
     let mut answers = Vec::new();
     for _ in 0..7 {
-        let response = log_in(&served, &wrong).await;
+        let response = served.log_in(&wrong).await;
         let status = response.status().as_u16();
         if status == 401 {
             assert_eq!(response.text().await.unwrap(), unknown, "names are not told");
@@ -117,7 +101,7 @@ async fn wrong_passwords_have_to_wait() {
     assert_eq!(answers[..5], [401; 5]);
     assert_eq!(answers[6], 429, "{answers:?}");
     let right = json!({ "user": "anna", "password": PASSWORD });
-    assert_eq!(log_in(&served, &right).await.status(), 429, "the right one has to wait as well");
+    assert_eq!(served.log_in(&right).await.status(), 429, "the right one has to wait as well");
 }
 
 #[tokio::test]
@@ -135,11 +119,11 @@ async fn a_form_of_another_site_logs_nobody_in() {
 async fn downloads_and_log_ins_are_written_down() {
     let sandbox = with_user();
     let served = served(&sandbox);
-    log_in(&served, &json!({ "user": "anna", "password": "no password" })).await;
-    let response = log_in(&served, &json!({ "user": "anna", "password": PASSWORD })).await;
-    let (cookie, _) = cookie(&response);
+    served.log_in(&json!({ "user": "anna", "password": "no password" })).await;
+    let response = served.log_in(&json!({ "user": "anna", "password": PASSWORD })).await;
+    let cookie = cookie(&response);
     let path = "/api/v1/pcap?words=53&since=2023-01-01";
-    let bytes = get(&served, path, &cookie).await.bytes().await.unwrap();
+    let bytes = served.get_as(&cookie, path).await.bytes().await.unwrap();
     let lines = std::fs::read_to_string(sandbox.path("audit")).unwrap();
     assert!(!lines.contains(PASSWORD) && !lines.contains("no password"));
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -30,7 +30,8 @@ fn peak_memory(pid: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
-#[tokio::test]
+// The client's connection is closed by a task of its own.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_ends_its_download() {
     let sandbox = filled();
     let served = Served::start(&sandbox, &["--audit-file", "audit"]);

@@ -1,12 +1,13 @@
 //! The real server, asked over HTTP.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 
+use reqwest::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use serde_json::Value;
 
-use super::Sandbox;
+use super::{Sandbox, wait_until};
 
 /// A running `serve`, which ends with this value.
 pub struct Served {
@@ -43,8 +44,30 @@ impl Served {
         self.child.id()
     }
 
+    /// Waits until it has ended by itself.
+    pub fn ended(mut self) -> ExitStatus {
+        let mut ended = None;
+        wait_until("the server ends", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.unwrap()
+    }
+
     pub async fn get(&self, path: &str) -> reqwest::Response {
         self.client.get(format!("{}{path}", self.url)).send().await.unwrap()
+    }
+
+    pub async fn log_in(&self, login: &Value) -> reqwest::Response {
+        let request = self.client.post(format!("{}/api/v1/login", self.url));
+        let request = request.header(CONTENT_TYPE, "application/json").body(login.to_string());
+        request.send().await.unwrap()
+    }
+
+    /// As somebody who is logged in.
+    pub async fn get_as(&self, cookie: &str, path: &str) -> reqwest::Response {
+        let request = self.client.get(format!("{}{path}", self.url)).header(COOKIE, cookie);
+        request.send().await.unwrap()
     }
 
     /// The JSON of an answer that has to be 200.
@@ -70,9 +93,16 @@ impl Served {
     }
 }
 
+/// The cookie that an answer sets, as the browser sends it back.
+pub fn cookie(response: &reqwest::Response) -> String {
+    let whole = response.headers()[SET_COOKIE].to_str().unwrap();
+    whole.split(';').next().unwrap().to_owned()
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
+        // It may have ended by itself.
+        self.child.kill().ok();
         self.child.wait().unwrap();
     }
 }

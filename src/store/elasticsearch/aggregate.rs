@@ -40,7 +40,8 @@ pub(super) async fn aggregate(
     what: Breakdown,
 ) -> StoreResult<Option<Counts>> {
     let plan = search::plan(client, archive, query).await?;
-    if !plan.is_exact() {
+    let doubtful = dsl::query(&plan.doubtful(), &query.time);
+    if !plan.is_exact() && search::count_of(client, archive, &doubtful).await? > 0 {
         return Ok(None);
     }
     let clause = dsl::query(&plan.condition, &query.time);

@@ -256,13 +256,15 @@ impl PacketStore for EmbeddedStore {
         blocking(&self.folder, move || {
             let searcher = folder.snapshot()?;
             let plan = plan(&query, &searcher);
-            if !plan.is_exact() {
-                return Ok(None);
-            }
+            let doubtful = query::index_query(&plan.doubtful(), query.time);
             let index_query = query::index_query(&plan.condition, query.time);
-            aggregate::aggregate(&searcher, index_query.as_ref(), what)
-                .map(Some)
-                .map_err(|error| index_error(folder.operation("count in"), &error))
+            let counted = || {
+                if !plan.is_exact() && searcher.search(doubtful.as_ref(), &Count)? > 0 {
+                    return Ok(None);
+                }
+                aggregate::aggregate(&searcher, index_query.as_ref(), what).map(Some)
+            };
+            counted().map_err(|error| index_error(folder.operation("count in"), &error))
         })
         .await
     }

@@ -63,7 +63,7 @@ impl Known {
                     Value::Ip(*address)
                 }
                 Value::Number(number) => {
-                    let is_port = field.field().name.ends_with(".port");
+                    let is_port = field.field().name.rsplit('.').next() == Some("port");
                     self.ports.extend(u16::try_from(*number).ok().filter(|_| is_port));
                     Value::Number(*number)
                 }
@@ -225,7 +225,7 @@ fn field(known: &Known) -> impl Strategy<Value = FieldTest> + use<> {
             let (field, value) = first.get(&fields).clone();
             let condition = match (form, &value) {
                 (0, _) => FieldCondition::Exists,
-                (1..=3, Value::Text(text)) => FieldCondition::Like(wildcard(text, form, &at)),
+                (1..=3, Value::Text(text)) => FieldCondition::Like(wildcard(text, form, at)),
                 (1, Value::Ip(_)) => FieldCondition::InNetwork(network),
                 (2 | 3, Value::Number(_) | Value::Time(_) | Value::Ip(_)) => {
                     FieldCondition::Compared(comparison, value)
@@ -248,7 +248,7 @@ fn field(known: &Known) -> impl Strategy<Value = FieldTest> + use<> {
     prop_oneof![8 => test, 1 => exists]
 }
 
-fn wildcard(text: &str, form: u8, at: &Index) -> Wildcard {
+fn wildcard(text: &str, form: u8, at: Index) -> Wildcard {
     let characters: Vec<char> = text.chars().collect();
     let cut = at.index(characters.len() + 1);
     let (before, behind): (String, String) =
