@@ -93,7 +93,7 @@ async fn answer(
     let records: Vec<_> = fetch::packets(store, query, None)
         .try_collect()
         .await
-        .map_err(|error| TestCaseError::fail(format!("{query:?}: {error}: {}", error.reason)))?;
+        .map_err(|error| TestCaseError::fail(format!("{}: {error}", query.filter)))?;
     Ok(records.into_iter().map(|record| record.stored).collect())
 }
 
@@ -104,12 +104,19 @@ impl Stores {
             let found = answer(store.as_ref(), query).await?;
             let explanation = store.explain(query).await.unwrap();
             let context =
-                || format!("{name}: {}\n{query:?}\n{}", query.filter, explanation.request);
-            let ids = |packets: &[StoredPacket]| {
-                packets.iter().map(|packet| packet.id.to_string()).collect::<Vec<_>>()
+                || format!("{name}: {}\n{:?}\n{}", query.filter, query.time, explanation.request);
+            let of = |some: &[StoredPacket], others: &[StoredPacket]| {
+                let lacking = some.iter().filter(|packet| !others.contains(packet));
+                lacking.take(3).map(|packet| packet.id.to_string()).collect::<Vec<_>>()
             };
-            prop_assert_eq!(ids(&found), ids(&expected), "{}", context());
-            prop_assert!(found == expected, "{}", context());
+            let (lost, invented) = (of(&expected, &found), of(&found, &expected));
+            prop_assert!(
+                found == expected,
+                "{} of {} packets, lost {lost:?}, invented {invented:?}, or out of order: {}",
+                found.len(),
+                expected.len(),
+                context()
+            );
             if explanation.plan.is_exact() {
                 let estimate = store.estimate(query).await.unwrap();
                 prop_assert_eq!(estimate.packets, expected.len() as u64, "{}", context());
