@@ -26,6 +26,7 @@ use crate::store::PacketStore;
 const BUFFER: usize = 256 << 10;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = "Examples:
   pcap-archiver fetch 192.0.2.1 8.8.8.8 34555 53
   pcap-archiver fetch 10.0.0.0/8 tcp --or '80 443' --since 1h -w out.pcap
