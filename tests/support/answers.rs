@@ -36,6 +36,7 @@ pub async fn compare(
     let records = &records;
     let ask = |expression: &str| {
         let query = Query { filter: parse(expression).unwrap(), ..Query::all() };
+        assert_eq!(parse(&query.filter.to_string()).as_ref(), Ok(&query.filter), "{expression}");
         let expression = expression.to_owned();
         async move {
             let matcher = Matcher::new(&query);
