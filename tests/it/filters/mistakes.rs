@@ -399,3 +399,31 @@ fn every_mistake_has_its_message_place_and_hint() {
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Whatever the depth, the stack is enough, and it is said where it is too deep.
+#[test]
+fn nothing_nests_without_end() {
+    const MANY: usize = 50_000;
+    let repeated = |part: &str, end: &str| format!("{}{end}", part.repeat(MANY));
+    for text in [
+        repeated("(", "tcp"),
+        repeated("not ", "tcp"),
+        repeated("! ( ", "tcp"),
+        repeated("-", "1 = 1"),
+        repeated("(", "1 = 1"),
+        repeated("ip[", "0"),
+        repeated("1 + ", "1 = 1"),
+        repeated("1 % ", "1 = 1"),
+        repeated("tcp and udp or ", "ip"),
+        format!("port 80 and {}80", "(".repeat(MANY)),
+    ] {
+        let error = parse(&text).expect_err("too deep");
+        assert_eq!(error.message, "nested more than 128 levels deep", "{}", &text[..20]);
+    }
+    let flat = format!("{}tcp", "tcp or ".repeat(MANY));
+    let filter = parse(&flat).expect("one list");
+    assert_eq!(parse(&filter.to_string()), Ok(filter));
+    let deep = format!("{}tcp{}", "not (tcp and ".repeat(60), ")".repeat(60));
+    let filter = parse(&deep).expect("not too deep");
+    assert_eq!(parse(&filter.to_string()), Ok(filter));
+}
