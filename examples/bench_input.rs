@@ -1,10 +1,13 @@
-//! Input for `bench/run` and `bench/serve`: a capture, and bulk bodies that hold its packets as documents.
+//! Input for the scripts in `bench/`: a capture, the same capture many times, and bulk bodies that
+//! hold its packets as documents.
 //!
-//! `bench_input capture PACKETS FILE` · `bench_input bodies CAPTURE INDEX FOLDER`
+//! `bench_input capture PACKETS FILE` · `bench_input repeat CAPTURE TIMES FILE` ·
+//! `bench_input bodies CAPTURE INDEX FOLDER`
 
 use std::env;
 use std::error::Error;
 use std::fs::{self, File};
+use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,8 +28,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["capture", packets, file] => capture(packets.parse()?, Path::new(file)),
+        ["repeat", capture, times, file] => {
+            repeat(Path::new(capture), times.parse()?, Path::new(file))
+        }
         ["bodies", capture, index, folder] => bodies(Path::new(capture), index, Path::new(folder)),
-        _ => Err("capture PACKETS FILE, or bodies CAPTURE INDEX FOLDER".into()),
+        _ => Err("capture PACKETS FILE, repeat CAPTURE TIMES FILE, or bodies CAPTURE INDEX FOLDER"
+            .into()),
     }
 }
 
@@ -56,6 +63,28 @@ fn capture(packets: u32, file: &Path) -> Result<(), Box<dyn Error>> {
             data: Bytes::from(frame),
             extras: None,
         })?;
+    }
+    writer.finish()?;
+    Ok(())
+}
+
+/// The packets of a capture again and again, each time behind the time before, as a pcap file.
+fn repeat(capture: &Path, times: u32, file: &Path) -> Result<(), Box<dyn Error>> {
+    let mut reader = CaptureReader::open(capture)?;
+    let mut packets = Vec::new();
+    while let Some((_, packet)) = reader.next_packet()? {
+        packets.push(packet);
+    }
+    let all = || packets.iter().map(|packet| packet.timestamp.nanoseconds());
+    let (first, last) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
+    let out = BufWriter::with_capacity(1 << 20, File::create(file)?);
+    let mut writer = CaptureWriter::new(out, Format::Pcap);
+    for round in 0..times {
+        let shift = i128::from(round) * (last - first + 1_000_000);
+        for packet in &packets {
+            let timestamp = Timestamp::from_nanoseconds(packet.timestamp.nanoseconds() + shift);
+            writer.write(&CapturedPacket { timestamp, ..packet.clone() })?;
+        }
     }
     writer.finish()?;
     Ok(())

@@ -1,7 +1,9 @@
 //! Query → store → matches → capture file.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future;
@@ -9,8 +11,10 @@ use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 
 use crate::capture::{CaptureWriter, Format};
 use crate::decode;
+use crate::document::fields::FieldId;
+use crate::document::{Document, Value};
 use crate::packet::{PacketRecord, StoredPacket};
-use crate::query::{self, Query};
+use crate::query::{self, FieldCondition, FieldTest, Filter, Predicate, Query};
 use crate::store::{PacketStore, StoreError, StoreResult, Survey};
 
 /// Why packets could not be written.
@@ -33,6 +37,55 @@ pub struct Progress {
     pub bytes: AtomicU64,
     /// Packets whose comments the chosen format could not hold.
     pub without_comments: AtomicU64,
+}
+
+/// Puts addresses in the place of the host names in a query: those that the archive's own DNS
+/// answers tell, whenever they were captured. Nobody else is asked.
+///
+/// Returns the names without an address too.
+///
+/// # Errors
+/// When the store fails.
+pub async fn resolved(store: &dyn PacketStore, query: Query) -> StoreResult<(Query, Vec<String>)> {
+    let mut addresses: HashMap<String, BTreeSet<IpAddr>> = HashMap::new();
+    for name in query.filter.host_names() {
+        addresses.insert(name.to_owned(), addresses_of(store, name).await?);
+    }
+    let unknown = addresses.iter().filter(|(_, found)| found.is_empty());
+    let mut unknown: Vec<String> = unknown.map(|(name, _)| name.clone()).collect();
+    unknown.sort_unstable();
+    let found = |name: &str| addresses.get(name).into_iter().flatten().copied().collect();
+    Ok((Query { filter: query.filter.resolved(&found), ..query }, unknown))
+}
+
+/// What DNS answers tell for a question with this name.
+async fn addresses_of(store: &dyn PacketStore, name: &str) -> StoreResult<BTreeSet<IpAddr>> {
+    let name = name.to_ascii_lowercase();
+    let is = |field, condition| Filter::Is(Predicate::Field(FieldTest { field, condition }));
+    let hosts = FieldCondition::Equals(Value::Text(name.clone().into()));
+    let answers = Query {
+        filter: Filter::And(vec![
+            is(FieldId::RelatedHosts, hosts),
+            is(FieldId::DnsResolvedIp, FieldCondition::Exists),
+        ]),
+        ..Query::all()
+    };
+    let mut addresses = BTreeSet::new();
+    let mut packets = packets(store, &answers, None);
+    while let Some(record) = packets.try_next().await? {
+        let document = Document::of(&record);
+        let is_asked = document.values().iter().any(|(field, value)| {
+            *field == FieldId::DnsQuestionName
+                && matches!(value, Value::Text(asked) if asked.eq_ignore_ascii_case(&name))
+        });
+        if is_asked {
+            addresses.extend(document.values().iter().filter_map(|(field, value)| match value {
+                Value::Ip(address) if *field == FieldId::DnsResolvedIp => Some(*address),
+                _ => None,
+            }));
+        }
+    }
+    Ok(addresses)
 }
 
 /// The packets that `query` selects, in its order, not more than `limit`.

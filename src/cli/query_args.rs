@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::packet::Timestamp;
-use crate::query::{Order, Query, TimeRange, Words};
+use crate::query::{self, Order, Query, TimeRange, Words};
 use crate::time::{self, Edge};
 
 #[derive(Debug, Args)]
@@ -12,6 +12,10 @@ pub(super) struct QueryArgs {
     /// protocol (ipv4 ipv6 tcp udp icmp arp dns http tls …), or text found in the packet
     #[arg(value_name = "TERM")]
     terms: Vec<String>,
+    /// An expression of tcpdump's language (pcap-filter), with fields (dns.question.name:*.example),
+    /// "text", /regex/ and hex:0d0a; of several all must hold
+    #[arg(short, long, value_name = "EXPR", allow_hyphen_values = true)]
+    filter: Vec<String>,
     /// Terms that must all hold, separated by spaces
     #[arg(long, value_name = "TERMS", allow_hyphen_values = true)]
     and: Vec<String>,
@@ -21,6 +25,9 @@ pub(super) struct QueryArgs {
     /// Text that must be in the packet exactly so; quotes around it are left out
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     string: Vec<String>,
+    /// Upper and lower case are the same in terms that are text, and in --string
+    #[arg(long)]
+    ignore_case: bool,
     /// Only packets of this capture file, in its own frame order
     #[arg(long, value_name = "NAME")]
     file: Option<String>,
@@ -55,8 +62,9 @@ impl QueryArgs {
             all,
             any: words(&self.or),
             strings: self.string.iter().map(|text| unquoted(text).to_owned()).collect(),
+            ignore_case: self.ignore_case,
             file: self.file.clone(),
-            ..Words::default()
+            filters: self.filter.iter().map(|text| query::parse(text)).collect::<Result<_, _>>()?,
         };
         Ok(Query {
             filter: words.filter()?,

@@ -210,6 +210,7 @@ fields! {
     PacketTlsMessages = "packet.tls.messages": Keyword many, "Handshake messages and alerts in the packet: `client_hello`, `certificate` …";
     PacketTunnelId = "packet.tunnel.id": Keyword many, "Key, VNI, TEID or session of each tunnel that has one, outermost first";
     PacketTunnelType = "packet.tunnel.type": Keyword many, "Tunnels, outermost first: `gre`, `vxlan`, `gtp`, `6in4` …";
+    PacketUnread = "packet.unread": Boolean, "True when a tcpdump filter may see more in the bytes than the fields tell: cut, damaged, encrypted, or of a link type that is not decoded";
     PacketUserWorkstation = "packet.user_workstation": Keyword, "Machine that a user logs on from, as NTLM tells it";
     RelatedHosts = "related.hosts": Keyword many, "Every name of a host in the packet, in lower case: DNS, TLS, HTTP, certificates, DHCP, NTLM";
     RelatedIp = "related.ip": Ip many, "Every address in the packet, also outer ones, and those that ARP and ICMP speak of";

@@ -224,6 +224,9 @@ impl<'a> Document<'a> {
         if let Some(stop) = &layers.stop {
             self.add_text(FieldId::PacketDecodeError, format!("{}: {}", stop.layer, stop.reason));
         }
+        if is_unread(layers) {
+            self.add(FieldId::PacketUnread, Value::Boolean(true));
+        }
         if let Some(id) = CommunityId::of(layers) {
             self.add_text(FieldId::NetworkCommunityId, id.to_string());
         }
@@ -297,6 +300,17 @@ impl<'a> Document<'a> {
 #[must_use]
 pub fn sequence(frame: u64) -> i64 {
     i64::try_from(frame).unwrap_or(i64::MAX)
+}
+
+/// Whether a tcpdump filter, which looks at the bytes, may see addresses, ports or protocols that
+/// decoding did not: it could not read on, knows no such link, took a frame of 802.11 for empty or
+/// encrypted, or read IP in another version than what stood before it announced.
+fn is_unread(layers: &Layers) -> bool {
+    let has = |name: &str| layers.names.contains(&name);
+    layers.stop.is_some()
+        || layers.names.is_empty()
+        || has("wlan") && layers.networks.is_empty()
+        || has("ipv4") && has("ipv6") && layers.tunnels.is_empty()
 }
 
 /// Every protocol number an IP header in the packet names, each once.

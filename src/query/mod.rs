@@ -1,5 +1,5 @@
 //! What is asked for: text → [`Filter`] ([`parse`]), a filter as text, and what it means
-//! ([`matches`]).
+//! ([`matches()`]).
 
 mod arithmetic;
 mod display;
@@ -18,8 +18,8 @@ pub use arithmetic::{Accessor, Arithmetic, Comparison, Operator, Relation};
 pub use error::ParseError;
 pub use field::{FieldCondition, FieldTest, Wildcard};
 pub use filter::Filter;
-pub use matches::matches;
-pub use parse::parse;
+pub use matches::{Matcher, matches};
+pub use parse::{parse, service_name};
 pub use payload::{Pattern, Payload};
 pub use predicate::{
     AddressProtocol, Addresses, Carrier, Cast, Direction, Host, HostDirection, Llc, Mac, Ports,

@@ -10,7 +10,7 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 
 use crate::document::sequence;
 use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
-use crate::query::{self, Order, Query};
+use crate::query::{Matcher, Order, Query};
 use crate::store::aggregate::Tally;
 use crate::store::pushdown::Condition;
 use crate::store::{
@@ -83,8 +83,8 @@ impl PacketStore for MemoryStore {
     }
 
     fn fetch(&self, query: &Query) -> BoxStream<'static, StoreResult<StoredPacket>> {
-        let packets = self.packets();
-        let selected = packets.records.iter().filter(|record| query::matches(query, record));
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
+        let selected = packets.records.iter().filter(|record| matcher.matches(record));
         let mut found: Vec<StoredPacket> = selected.map(|record| record.stored.clone()).collect();
         drop(packets);
         match query.order {
@@ -101,31 +101,31 @@ impl PacketStore for MemoryStore {
     }
 
     async fn count(&self, query: &Query) -> StoreResult<u64> {
-        let packets = self.packets();
-        Ok(packets.records.iter().filter(|record| query::matches(query, record)).count() as u64)
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
+        Ok(packets.records.iter().filter(|record| matcher.matches(record)).count() as u64)
     }
 
     async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
-        let packets = self.packets();
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
         let mut tally = Tally::new(what);
-        packets.records.iter().filter(|record| query::matches(query, record)).for_each(|record| {
+        packets.records.iter().filter(|record| matcher.matches(record)).for_each(|record| {
             tally.add(record);
         });
         Ok(Some(tally.finish()))
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
-        let packets = self.packets();
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
         let mut survey = Survey::default();
-        for record in packets.records.iter().filter(|record| query::matches(query, record)) {
+        for record in packets.records.iter().filter(|record| matcher.matches(record)) {
             survey.add(&record.stored.packet);
         }
         Ok(survey)
     }
 
     async fn estimate(&self, query: &Query) -> StoreResult<Estimate> {
-        let packets = self.packets();
-        let selected = packets.records.iter().filter(|record| query::matches(query, record));
+        let (packets, matcher) = (self.packets(), Matcher::new(query));
+        let selected = packets.records.iter().filter(|record| matcher.matches(record));
         let lengths = selected.map(|record| u64::from(record.stored.packet.captured_length()));
         Ok(lengths.fold(Estimate::default(), |estimate, length| Estimate {
             packets: estimate.packets + 1,

@@ -18,7 +18,9 @@ async fn an_unknown_authority_is_not_trusted() {
     assert_eq!(kind_of(result), StoreErrorKind::UntrustedCertificate);
     let insecure = Access { insecure: true, ..access };
     let result = server.open(&insecure).await.check().await;
-    assert_ne!(kind_of(result), StoreErrorKind::UntrustedCertificate, "by explicit wish");
+    // Whether there is an archive of the default name on this server, nobody knows.
+    let is_trusted = result.is_ok() || kind_of(result) != StoreErrorKind::UntrustedCertificate;
+    assert!(is_trusted, "by explicit wish");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 mod differential;
 mod errors;
 mod faults;
+mod filters;
 mod nodes;
 mod outage;
 mod pages;

@@ -27,7 +27,7 @@ const USES: &[(&str, &[&str])] = &[
     ("store", &["document", "folders", "packet", "query"]),
     ("describe", &["packet"]),
     ("time", &["packet"]),
-    ("query", &["document", "packet"]),
+    ("query", &["document", "packet", "time"]),
     ("document", &["packet"]),
     ("decode", &["packet"]),
     ("capture", &["packet"]),

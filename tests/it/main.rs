@@ -7,6 +7,7 @@ mod again;
 mod decoding;
 mod errors;
 mod everything;
+mod filters;
 mod large;
 mod layering;
 mod output;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use pcap_archiver::testing::{tcp_frame, udp_frame};
 
-use crate::support::{Pcap, Sandbox, conversations, many};
+use crate::support::{Pcap, Sandbox, conversations, many, read_all};
 
 fn filled() -> Sandbox {
     let sandbox = Sandbox::embedded();
@@ -79,6 +79,68 @@ fn explain_shows_the_store_query() {
     let explained = sandbox.ok(&["fetch", "--explain", "192.168.99.100", "53"]);
     assert!(explained.contains("related.ip"), "{explained}");
     assert!(explained.contains("source.port"), "{explained}");
+}
+
+#[test]
+fn explain_tells_what_is_left_and_how_much_it_is() {
+    let sandbox = filled();
+    let explained = sandbox.ok(&["fetch", "--explain", "192.168.99.100", "question-x"]);
+    for expected in [
+        "filter:\n  and\n    ",
+        "\nstored fields: related.ip:192.168.99.100/32 or packet.unread:true\n",
+        "\nestimate: at most ",
+    ] {
+        assert!(explained.contains(expected), "{expected:?} is not in {explained}");
+    }
+    let everything = sandbox.ok(&["fetch", "--explain"]);
+    let lengths = read_all(&sandbox.path("a.pcap")).iter().map(|p| p.data.len()).sum::<usize>();
+    let expected = format!("\nestimate: 200 packets, {lengths} bytes\n");
+    assert!(everything.contains(&expected), "{everything}");
+    assert!(everything.contains("left to look at in each packet: nothing\n"), "{everything}");
+
+    let text = "no index can answer this";
+    assert!(sandbox.ok(&["fetch", "--explain", "question-x"]).contains(text));
+    let run = sandbox.run(&["fetch", "--count", "question-x"]);
+    assert!(run.stderr.contains(text) && run.stderr.contains(" 200 packets"), "{run}");
+    for words in [&["fetch", "--count"][..], &["fetch", "--count", "53"]] {
+        assert_eq!(sandbox.run(words).stderr, "", "{words:?}");
+    }
+}
+
+#[test]
+fn text_is_looked_up_where_it_is_indexed() {
+    let sandbox = Sandbox::embedded();
+    sandbox.ok(&["setup", "--index-payload"]);
+    sandbox.file("a.pcap", &conversations());
+    sandbox.ok(&["ingest", "a.pcap"]);
+    assert!(sandbox.ok(&["status"]).contains("indexed"));
+    let explained = sandbox.ok(&["fetch", "--explain", "question-x"]);
+    assert!(explained.contains("estimate: at most 40 packets"), "{explained}");
+    let run = sandbox.run(&["fetch", "--count", "question-x"]);
+    assert_eq!((run.stdout.as_slice(), run.stderr.as_str()), (&b"40\n"[..], ""));
+}
+
+#[test]
+fn an_empty_answer_explains_itself() {
+    let sandbox = filled();
+    let stderr = |words: &[&str]| {
+        let run = sandbox.run(&[&["fetch", "--count"], words].concat());
+        assert_eq!(run.code, Some(0), "{run}");
+        run.stderr
+    };
+    let covers = "no packets: the archive covers 2023-11-14T22:13:20.999999996Z to 2023-11-14T";
+    let terms = stderr(&["192.168.99.100", "203.0.113.9", "53"]);
+    assert!(terms.starts_with(covers), "{terms}");
+    assert_eq!(terms.matches("it has no packet with").count(), 1, "{terms}");
+    assert!(terms.contains("203.0.113.9"), "{terms}");
+    let time = stderr(&["53", "--since", "2024-01-01"]);
+    assert!(time.contains("no packet of the time that was asked for"), "{time}");
+    let quiet = sandbox.run(&["--quiet", "fetch", "--count", "203.0.113.9"]);
+    assert_eq!(quiet.stderr, "");
+    let empty = Sandbox::embedded();
+    empty.ok(&["setup"]);
+    let run = empty.run(&["fetch", "--count"]);
+    assert!(run.stderr.contains("no packets: the archive is empty"), "{run}");
 }
 
 #[test]

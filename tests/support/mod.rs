@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
+pub mod answers;
+pub mod expressions;
 pub mod kept;
 pub mod records;
 pub mod served;
@@ -141,9 +143,20 @@ impl Pcap {
         Self(bytes)
     }
 
-    pub fn packet(mut self, seconds: u32, nanoseconds: u32, data: &[u8]) -> Self {
+    pub fn packet(self, seconds: u32, nanoseconds: u32, data: &[u8]) -> Self {
+        self.cut_packet(seconds, nanoseconds, data, u32::try_from(data.len()).unwrap())
+    }
+
+    /// A packet that had another length on the wire.
+    pub fn cut_packet(
+        mut self,
+        seconds: u32,
+        nanoseconds: u32,
+        data: &[u8],
+        original_length: u32,
+    ) -> Self {
         let length = u32::try_from(data.len()).unwrap();
-        for number in [seconds, nanoseconds, length, length] {
+        for number in [seconds, nanoseconds, length, original_length] {
             self.0.extend(number.to_le_bytes());
         }
         self.0.extend(data);

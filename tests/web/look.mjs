@@ -112,9 +112,9 @@ for (const [store, open] of Object.entries(STORES)) {
       await settled(page);
       assert.equal(await page.inputValue('#query'), 'related.ip:192.0.2.11');
       await page.locator('.tops li', { hasText: 'dns' }).hover();
-      await page.getByRole('button', { name: 'Without dns' }).click();
+      await page.getByRole('button', { name: 'Without network.protocol:dns' }).click();
       await settled(page);
-      assert.equal(await page.inputValue('#query'), 'related.ip:192.0.2.11 and not dns');
+      assert.equal(await page.inputValue('#query'), 'related.ip:192.0.2.11 and not network.protocol:dns');
       const found = await rows(page);
       assert.ok(found.length > 0 && found.every((row) => row.includes('192.0.2.11') || row.includes('arp')));
       assert.ok(found.every((row) => !/\bdns\b/.test(row)));

@@ -26,7 +26,8 @@ async function run(args, environment, input = '') {
   const said = [];
   child.stdout.on('data', (part) => out.push(part));
   child.stderr.on('data', (part) => said.push(part));
-  child.stdin.end(input);
+  // A command that ends early leaves its input unread; what it says tells why.
+  child.stdin.on('error', () => {}).end(input);
   const code = await new Promise((resolve, reject) => child.on('close', resolve).on('error', reject));
   if (code !== 0) throw new Error(`${args.join(' ')}: exit code ${code}\n${Buffer.concat(said)}`);
   return Buffer.concat(out);

@@ -69,7 +69,7 @@ describe('the page', () => {
       await ready(page, gone);
       await archive.stop();
       address = await archive.serve();
-      await page.fill('#query', 'dns');
+      await page.fill('#query', 'udp');
       await page.locator('#query').press('Enter');
       await page.getByText('the server does not answer').first().waitFor();
     } finally {
@@ -112,10 +112,10 @@ test('the page is painted while Elasticsearch does not answer', async () => {
     const address = await archive.serve([], { PCAP_ARCHIVER_STORE: proxy.url });
     await ready(page, address);
     proxy.stall();
-    await page.goto(`${address}/?q=dns`);
+    await page.goto(`${address}/?q=udp`);
     await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
     assert.ok(await page.getByRole('button', { name: 'Search' }).isVisible());
-    assert.equal(await page.inputValue('#query'), 'dns');
+    assert.equal(await page.inputValue('#query'), 'udp');
     assert.ok(await page.locator('#busy').isVisible(), 'it says that it waits');
     assert.equal(await page.locator('#grid .rows .row').count(), 0);
     await clean(address);

@@ -85,7 +85,7 @@ impl Archive {
             |reason: String| StoreError::new(StoreErrorKind::Corrupt, operation(), reason);
         let meta: Meta = serde_json::from_value(meta)
             .map_err(|error| corrupt(format!("its _meta is not understood: {error}")))?;
-        if meta.format > FORMAT || meta.layout != LAYOUT {
+        if meta.format != FORMAT || meta.layout != LAYOUT {
             let Meta { format, layout, .. } = &meta;
             return Err(corrupt(format!(
                 "format {format} with layout {layout} is of another version of this program"

@@ -174,24 +174,31 @@ mod tests {
         Filter::Is(Predicate::host(text.parse().unwrap()))
     }
 
+    /// tcpdump's conditions look at the bytes, too.
+    fn or_unread(conditions: &[Json]) -> Json {
+        let mut should = conditions.to_vec();
+        should.push(json!({ "term": { "packet.unread": true } }));
+        json!({ "bool": { "minimum_should_match": 1, "should": should } })
+    }
+
     #[test]
     fn words_become_terms() {
         assert_eq!(filters(Filter::All), json!([]));
         assert_eq!(
             filters(Filter::And(vec![host("192.0.2.1/32"), Filter::Is(Predicate::port(53))])),
             json!([
-                { "term": { "related.ip": "192.0.2.1" } },
-                { "bool": { "minimum_should_match": 1, "should": [
-                    { "term": { "source.port": 53 } },
-                    { "term": { "packet.outer.source.port": 53 } },
-                    { "term": { "destination.port": 53 } },
-                    { "term": { "packet.outer.destination.port": 53 } },
-                ] } },
+                or_unread(&[json!({ "term": { "related.ip": "192.0.2.1" } })]),
+                or_unread(&[
+                    json!({ "term": { "source.port": 53 } }),
+                    json!({ "term": { "packet.outer.source.port": 53 } }),
+                    json!({ "term": { "destination.port": 53 } }),
+                    json!({ "term": { "packet.outer.destination.port": 53 } }),
+                ]),
             ])
         );
         assert_eq!(
             filters(Filter::Is(Predicate::Protocol(Scope::Any, Protocol::Ip))),
-            json!([{ "term": { "packet.layers": "ipv4" } }])
+            json!([or_unread(&[json!({ "term": { "packet.layers": "ipv4" } })])])
         );
         let id = |byte: u8| Filter::Is(Predicate::Id(PacketId([byte; 16])));
         assert_eq!(
@@ -220,6 +227,7 @@ mod tests {
                     in_header("packet.outer.destination.ip"),
                 ] } },
                 { "bool": { "must_not": [{ "term": { "packet.layers": "ipv6" } }] } },
+                { "bool": { "must_not": [{ "term": { "packet.unread": true } }] } },
             ] } }] } }])
         );
     }
@@ -234,7 +242,9 @@ mod tests {
         ] {
             assert_eq!(
                 filters(host(network)),
-                json!([{ "range": { "related.ip": { "gte": first, "lte": last } } }])
+                json!([or_unread(&[
+                    json!({ "range": { "related.ip": { "gte": first, "lte": last } } })
+                ])])
             );
         }
     }

@@ -10,6 +10,10 @@ use super::document::{Decoder, SourceFields};
 use crate::packet::StoredPacket;
 use crate::store::Estimate;
 
+/// The last time of the index's clock. The server shows it as none at all, since it takes the same
+/// number for a time that is missing; given back, it is the place of those packets.
+pub(super) const LAST_TIME: &str = "2262-04-11T23:47:16.854775807Z";
+
 /// Packets of one page.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -87,7 +91,7 @@ struct Hit<'a> {
     #[serde(rename = "_source", borrow)]
     source: SourceFields<'a>,
     #[serde(borrow)]
-    sort: (Cow<'a, str>, i64, i64),
+    sort: (Option<Cow<'a, str>>, i64, i64),
 }
 
 #[derive(Deserialize)]
@@ -106,7 +110,7 @@ impl Page {
     pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
         let answer: Answer<Hit<'_>> = whole(answer)?;
         let last = answer.hits.hits.last().map(|hit| SortKey {
-            text: hit.sort.0.clone().into_owned(),
+            text: hit.sort.0.clone().unwrap_or(Cow::Borrowed(LAST_TIME)).into_owned(),
             sequence: hit.sort.1,
             tie_breaker: hit.sort.2,
         });
@@ -243,6 +247,15 @@ mod tests {
         assert_eq!((page.snapshot.as_str(), page.longest), ("abc", Some(2)));
         let place = json!(["2023-11-14T22:13:20.000000001Z", 1, 4_294_967_298_i64]);
         assert_eq!(page.last.unwrap().to_json(), place);
+    }
+
+    #[test]
+    fn the_last_time_is_a_place_too() {
+        let answer = answer(false, 0).replace(r#"["2023-11-14T22:13:20.000000001Z",1"#, "[null,1");
+        let last = Page::read(answer.as_bytes()).unwrap().last.unwrap();
+        assert_eq!(last.to_json()[0], LAST_TIME);
+        let time = crate::packet::Timestamp::from_nanoseconds(i64::MAX.into());
+        assert_eq!(time.to_string(), LAST_TIME);
     }
 
     #[test]

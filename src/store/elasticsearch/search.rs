@@ -66,8 +66,17 @@ pub(super) async fn plan(client: &Client, archive: &Archive, query: &Query) -> S
 
 /// How many documents `query` finds in an archive; all of them, unlike the total of a search.
 pub(super) async fn count(client: &Client, archive: &Archive, query: &Query) -> StoreResult<u64> {
+    count_of(client, archive, &clause(client, archive, query).await?).await
+}
+
+/// How many documents the server finds for a clause.
+pub(super) async fn count_of(
+    client: &Client,
+    archive: &Archive,
+    clause: &Json,
+) -> StoreResult<u64> {
     let index = &archive.name;
-    let body = json!({ "query": clause(client, archive, query).await? });
+    let body = json!({ "query": clause });
     let answer = client.send(Request::post(format!("{index}/_count")).json(&body)).await;
     let count = answer.and_then(|answer| page::count(&answer));
     count.map_err(|failure| failure.during(format!("count in {}/{index}", client.address())))

@@ -208,7 +208,7 @@ fn column_range(id: FieldId, first: i64, last: i64) -> Box<dyn IndexQuery> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::{Filter, Predicate, Query};
+    use crate::query::{Filter, Predicate, Query, parse};
     use crate::store::pushdown::Plan;
 
     fn condition(filter: Filter) -> Condition {
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(
             explain(&port, TimeRange { earliest, latest: None }),
             "(source.port:53 or packet.outer.source.port:53 or destination.port:53 \
-             or packet.outer.destination.port:53) and @timestamp >= 2023-11-14T22:13:20.000000000Z"
+             or packet.outer.destination.port:53 or packet.unread:true) and @timestamp >= 2023-11-14T22:13:20.000000000Z"
         );
         assert_eq!(explain(&Condition::All, TimeRange::default()), "all");
     }
@@ -230,9 +230,8 @@ mod tests {
     #[test]
     fn ports_and_addresses_are_terms_and_networks_are_ranges() {
         let question = |filter: Filter| format!("{:?}", of_condition(&condition(filter)));
-        let host = |text: &str| Predicate::host(text.parse().unwrap()).into();
-        assert!(question(host("192.0.2.1/32")).starts_with("TermQuery"));
-        assert!(question(host("192.0.2.0/24")).starts_with("RangeQuery"));
+        assert!(question(parse("related.ip:192.0.2.1").unwrap()).starts_with("TermQuery"));
+        assert!(question(parse("related.ip:192.0.2.0/24").unwrap()).starts_with("RangeQuery"));
         assert_eq!(question(Filter::All), "AllQuery");
         assert_eq!(question(Filter::Or(Vec::new())), "EmptyQuery");
         assert!(!question(Predicate::port(53).into()).contains("AllQuery"));

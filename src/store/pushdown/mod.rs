@@ -19,6 +19,7 @@ use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
 use crate::query::{Filter, Query, TimeRange};
 use bounds::Bounds;
+use packet::Sight;
 
 /// What a store has indexed, and how.
 #[derive(Debug, Clone, Copy)]
@@ -62,10 +63,15 @@ impl Plan {
     #[must_use]
     pub fn new(query: &Query, abilities: &Abilities) -> Self {
         let Bounds { upper, mut lower } = abilities.bounds(&query.filter);
-        let is_time_exact = is_exact(query.time) && !abilities.several_packets;
-        if !is_time_exact {
-            lower = Condition::NONE;
-        }
+        let is_time_exact = query.time == TimeRange::default()
+            || is_exact(query.time) && !abilities.several_packets;
+        lower = match Sight::over(&query.filter) {
+            _ if !is_time_exact => Condition::NONE,
+            Sight::Fields => lower,
+            // Where the packet ends before what one condition looks at, the others do not count.
+            Sight::Headers => Condition::all([lower, abilities.unread().negated().lower]),
+            Sight::Bytes => Condition::NONE,
+        };
         let left = match &query.filter {
             _ if upper == lower => None,
             Filter::And(filters) if is_time_exact => {
@@ -83,10 +89,31 @@ impl Plan {
         self.left.is_none()
     }
 
+    /// Selects the packets of which only [`crate::query::matches`] can tell whether they are
+    /// selected. Where there are none of them, the store's answer is the answer all the same.
+    #[must_use]
+    pub fn doubtful(&self) -> Condition {
+        Condition::all([self.condition.clone(), self.certain.clone().negated()])
+    }
+
     /// Whether the store has to give every packet of the time range, though not all are asked for.
     #[must_use]
     pub fn reads_everything(&self) -> bool {
         self.condition == Condition::All && !self.is_exact()
+    }
+}
+
+impl Sight {
+    /// What the conditions of a filter look at, the farthest of them.
+    fn over(filter: &Filter) -> Self {
+        match filter {
+            Filter::All => Self::Fields,
+            Filter::And(filters) | Filter::Or(filters) => {
+                filters.iter().map(Self::over).max().unwrap_or(Self::Fields)
+            }
+            Filter::Not(filter) => Self::over(filter),
+            Filter::Is(predicate) => Self::of(predicate),
+        }
     }
 }
 
@@ -119,3 +146,6 @@ impl Abilities {
         if self.several_packets && !is_trivial { bounds.superset() } else { bounds }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,8 @@ use crate::document::Value;
 use crate::document::fields::{FieldId, KEYWORD_LIMIT};
 use crate::packet::LinkType;
 use crate::query::{
-    AddressProtocol, Addresses, Carrier, Cast, Direction, Host, HostDirection, Mac, Ports,
-    Predicate, Protocol, Scope,
+    AddressProtocol, Addresses, Arithmetic, Carrier, Cast, Direction, Host, HostDirection, Mac,
+    Ports, Predicate, Protocol, Scope,
 };
 use crate::store::pushdown::bounds::Bounds;
 use crate::store::pushdown::{Abilities, Condition, text};
@@ -28,8 +28,67 @@ const ARP: u32 = 0x0806;
 const RARP: u32 = 0x8035;
 const IPV6: u32 = 0x86dd;
 
+/// Ethernet, raw IP, and what Linux writes for any interface.
+const PLAIN_LINK_TYPES: [u16; 7] = [1, 12, 101, 113, 228, 229, 276];
+/// Layers in which decoding finds IP and libpcap does not.
+const WRAPPING: [&str; 9] = ["llc", "mpls", "pppoe", "ppp", "macsec", "cmd", "vntag", "nsh", "pbb"];
+
+/// What a condition looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sight {
+    /// What is stored.
+    Fields,
+    /// Headers that decoding has read, too.
+    Headers,
+    /// Any bytes. Where the packet ends before them, the whole expression selects nothing.
+    Bytes,
+}
+
+impl Sight {
+    pub(super) fn of(predicate: &Predicate) -> Self {
+        match predicate {
+            Predicate::Field(_)
+            | Predicate::Payload(_)
+            | Predicate::File(_)
+            | Predicate::Capture(_)
+            | Predicate::Id(_) => Self::Fields,
+            Predicate::Host(_)
+            | Predicate::Port(_)
+            | Predicate::Protocol(..)
+            | Predicate::Carries(..)
+            | Predicate::Vlan(_) => Self::Headers,
+            Predicate::Relation(relation) if is_of_length(&relation.left, &relation.right) => {
+                Self::Fields
+            }
+            _ => Self::Bytes,
+        }
+    }
+}
+
+fn is_of_length(left: &Arithmetic, right: &Arithmetic) -> bool {
+    let is_simple = |side: &Arithmetic| matches!(side, Arithmetic::Number(_) | Arithmetic::Length);
+    is_simple(left) && is_simple(right)
+}
+
 impl Abilities {
     pub(super) fn predicate(&self, predicate: &Predicate) -> Bounds {
+        let bounds = self.decoded(predicate);
+        match Sight::of(predicate) {
+            Sight::Fields => bounds,
+            Sight::Headers | Sight::Bytes => {
+                Bounds::any([bounds, self.unread().superset()]).certain_if(self.unread().negated())
+            }
+        }
+    }
+
+    /// Packets whose bytes tcpdump's conditions may read in another way than decoding did.
+    pub(super) fn unread(&self) -> Bounds {
+        let unread = Value::Boolean(true);
+        self.field(FieldId::PacketUnread, |field| Condition::Equals(field, unread.clone()))
+    }
+
+    /// What the stored fields say of a condition, for a packet that was decoded to the end.
+    fn decoded(&self, predicate: &Predicate) -> Bounds {
         match predicate {
             Predicate::Host(host) => self.host(host),
             Predicate::Port(ports) => self.ports(ports),
@@ -87,7 +146,7 @@ impl Abilities {
             return match (&host.addresses, host.direction, host.scope) {
                 (Addresses::Masked(..), ..) | (_, Direction::Both, _) => bounds.superset(),
                 (_, _, Scope::Any) => bounds,
-                (_, _, Scope::Outer) => bounds.certain_if(self.no_tunnel()),
+                (_, _, Scope::Outer) => bounds.certain_if(self.plain()),
             };
         };
         let layer = match protocol {
@@ -132,7 +191,7 @@ impl Abilities {
         let bounds = match ports.scope {
             Scope::Any if ports.transport.is_none() => bounds,
             // With a tunnel, it may be another layer's.
-            _ => bounds.certain_if(self.no_tunnel()),
+            _ => bounds.certain_if(self.plain()),
         };
         match ports.transport {
             Some(transport) => Bounds::all([bounds, self.ip_number(transport.number())]),
@@ -156,7 +215,7 @@ impl Abilities {
     pub(super) fn protocol(&self, scope: Scope, protocol: Protocol) -> Bounds {
         let layer = |name| match scope {
             Scope::Any => self.layer(name),
-            Scope::Outer => self.layer(name).certain_if(self.no_tunnel()),
+            Scope::Outer => self.layer(name).certain_if(self.plain()),
         };
         match protocol {
             Protocol::Ip => layer("ipv4"),
@@ -200,7 +259,7 @@ impl Abilities {
         }
         match scope {
             Scope::Any => bounds,
-            Scope::Outer => bounds.certain_if(self.no_tunnel()),
+            Scope::Outer => bounds.certain_if(self.plain()),
         }
     }
 
@@ -271,6 +330,15 @@ impl Abilities {
     /// What every IP header carries directly, the header itself tells.
     fn plain_ip(&self) -> Bounds {
         Bounds::any(EXTENDED.map(|number| self.ip_number(number))).negated()
+    }
+
+    /// There is one packet only, and tcpdump looks for it where it is.
+    fn plain(&self) -> Bounds {
+        let link_types = PLAIN_LINK_TYPES.map(|number| {
+            self.field(FieldId::PacketLinkType, |field| Condition::number(field, number))
+        });
+        let wrapped = Bounds::any(WRAPPING.map(|name| self.layer(name)));
+        Bounds::all([Bounds::any(link_types), wrapped.negated(), self.no_tunnel()])
     }
 
     /// There is one packet only.

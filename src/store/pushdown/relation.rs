@@ -70,10 +70,8 @@ fn protocols_of(arithmetic: &Arithmetic, protocols: &mut Vec<Protocol>) {
     match arithmetic {
         Arithmetic::Number(_) | Arithmetic::Length => {}
         Arithmetic::Negative(inner) => protocols_of(inner, protocols),
-        Arithmetic::Binary(_, sides) => {
-            protocols_of(&sides.0, protocols);
-            protocols_of(&sides.1, protocols);
-        }
+        // Of two numbers made one, only the left one's protocol is asked for, as in libpcap.
+        Arithmetic::Binary(_, sides) => protocols_of(&sides.0, protocols),
         Arithmetic::Bytes(accessor) => {
             protocols.push(accessor.protocol);
             protocols_of(&accessor.offset, protocols);

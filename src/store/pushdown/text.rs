@@ -7,6 +7,9 @@ use crate::document::payload;
 use crate::query::Pattern;
 use crate::store::pushdown::Condition;
 
+/// Alternatives that are looked up, at most: Elasticsearch limits the clauses of a query.
+const MOST_ALTERNATIVES: usize = 16;
+
 /// What every packet with the pattern satisfies, in a store with an index of the payload.
 pub(super) fn needed(pattern: &Pattern) -> Condition {
     match pattern {
@@ -59,6 +62,7 @@ impl Needs {
                     self.conditions.push(of_expression(&repetition.sub));
                 }
             }
+            HirKind::Alternation(parts) if parts.len() > MOST_ALTERNATIVES => self.end_text(),
             HirKind::Alternation(parts) => {
                 self.end_text();
                 self.conditions.push(Condition::any(parts.iter().map(of_expression)));

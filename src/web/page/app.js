@@ -24,7 +24,7 @@ function search() {
   tried('packets', packets.load());
   tried('timeline', histogram.load().then(() => note('timeline', histogram.partial())));
   tried('summary', summary.load((answer) => {
-    packets.expect(answer.exact && !answer.stopped ? answer.packets : null);
+    packets.expect(answer.stopped ? null : answer.packets);
     note('summary', answer.stopped);
   }));
 }

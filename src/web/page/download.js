@@ -3,7 +3,7 @@
 import { get, request, url } from '/api.js';
 import { byId, element, number, size, toast, visible } from '/dom.js';
 import { question, state } from '/state.js';
-import { about, summary } from '/summary.js';
+import { least, summary } from '/summary.js';
 import { span } from '/time.js';
 
 const FOLDER = 'downloads';
@@ -33,9 +33,9 @@ export async function open() {
   dialog.showModal();
   try {
     const amount = summary ?? await get('summary', question());
-    known.replaceChildren(element('strong', {}, `${about(amount)}${number(amount.packets)}`), ' packets, ',
-      element('strong', {}, `${about(amount)}${size(amount.bytes)}`), ' on the wire',
-      amount.stopped ? `; at least: ${visible(amount.stopped.message)}` : '');
+    known.replaceChildren(element('strong', {}, `${least(amount)}${number(amount.packets)}`), ' packets, ',
+      element('strong', {}, `${least(amount)}${size(amount.bytes)}`), ' on the wire',
+      amount.stopped ? `; ${visible(amount.stopped.message)}` : '');
   } catch (error) {
     known.textContent = visible(error.message);
   }

@@ -5,8 +5,8 @@ const LANGUAGE = [
   ['host 192.0.2.1', 'an address, in either direction; net 10.0.0.0/8'],
   ['src host 192.0.2.1 and not dst port 53', 'directions; and, or, not, ( )'],
   ['tcp port 443', 'protocols and ports; portrange 6000-6100'],
-  ['dns', 'what the payload is: dns http tls ssh …'],
-  ['tls.client.server_name:*.example.com', 'any stored field'],
+  ['network.protocol:dns', 'what the payload is: dns, http, tls, ssh …'],
+  ['tls.client.server_name:*.example.com', 'any other stored field'],
   ['"password"', 'text in the bytes; /regex/i; hex:0d0a'],
   ['tcp[tcpflags] & tcp-syn != 0', 'bytes, as in tcpdump'],
 ];

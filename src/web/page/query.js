@@ -3,7 +3,6 @@ import { get, newest } from '/api.js';
 import { byId, element, visible } from '/dom.js';
 import { change, state } from '/state.js';
 import { summary } from '/summary.js';
-import * as terms from '/terms.js';
 
 const OFFERED = 40;
 const PAUSE = 350; // milliseconds without a key before a query is checked
@@ -31,7 +30,6 @@ export function start(search) {
 /** What the language has, for the completions. */
 export async function learn() {
   const { fields, words } = await get('fields');
-  terms.learn(words);
   known = [
     ...words.map(({ word, description }) => ({ text: word, insert: `${word} `, about: description })),
     ...fields.map(({ name, description, type }) => ({ text: name, insert: `${name}:`, about: description || type })),

@@ -26,16 +26,16 @@ export const load = newest(async (signal, onAnswer) => {
   byId('figures').classList.remove('stale');
 });
 
-/** `about` where the store has only estimated. */
-export const about = ({ exact }) => (exact ? '' : '≈ ');
+/** How a figure is written of which a budget has left out a part. */
+export const least = ({ stopped }) => (stopped ? '≥ ' : '');
 
 export function draw() {
   if (!summary) return;
   const { packets, bytes, earliest, latest } = summary;
   const figure = (value, unit) => element('span', { class: 'figure' }, element('strong', {}, value), ` ${unit}`);
   const shown = [
-    figure(`${about(summary)}${number(packets)}`, packets === 1 ? 'packet' : 'packets'),
-    figure(`${about(summary)}${size(bytes)}`, 'on the wire'),
+    figure(`${least(summary)}${number(packets)}`, packets === 1 ? 'packet' : 'packets'),
+    figure(`${least(summary)}${size(bytes)}`, 'on the wire'),
   ];
   const [from, to] = [parse(earliest), parse(latest)];
   if (from !== null && to !== null) {
@@ -50,7 +50,8 @@ export function draw() {
 
 function group(title, entries, term, name) {
   const most = Math.max(1, ...entries.map((entry) => entry.packets));
-  return element('section', {}, element('h2', {}, title),
+  return element('section', {},
+    element('h2', {}, title, summary.exact ? null : element('span', { title: 'Elasticsearch estimates the most frequent values' }, ' ≈')),
     entries.length
       ? element('ul', { class: 'tops' }, ...entries.map((entry) => line(entry, term(entry.value), most, name)))
       : element('p', { class: 'muted' }, 'none'));

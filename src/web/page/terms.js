@@ -1,22 +1,20 @@
 // Terms of the query language, and how a term joins a query.
 import { change, state } from '/state.js';
 
-const words = new Set();
-
-/** The words that the language has, as the API tells them. */
-export function learn(list) {
-  for (const { word } of list) words.add(word);
-}
-
 // Counted is every address in a packet, also those that ARP and DNS speak of.
 export const host = (value) => field('related.ip', value);
 export const port = (value) => `port ${value}`;
 
-const TRANSPORTS = new Set(['dccp', 'ipv6-icmp', 'udplite']);
+// The language's own words, where they differ from what is stored.
+const WORDS = {
+  ah: 'ah', arp: 'arp', esp: 'esp', icmp: 'icmp', igmp: 'igmp', ipv4: 'ip', ipv6: 'ip6', 'ipv6-icmp': 'icmp6',
+  pim: 'pim', rarp: 'rarp', sctp: 'sctp', tcp: 'tcp', udp: 'udp', vrrp: 'vrrp',
+};
+const TRANSPORTS = new Set(['dccp', 'gre', 'ospf', 'udplite']);
 
 /** What selects packets of a protocol: the application, or what carries it, or the link where nothing else is known. */
 export function protocol(value) {
-  if (words.has(value)) return value;
+  if (Object.hasOwn(WORDS, value)) return WORDS[value];
   if (TRANSPORTS.has(value)) return field('network.transport', value);
   return field(/^[A-Z0-9_]+$/.test(value) ? 'packet.link_type_name' : 'network.protocol', value);
 }

@@ -14,6 +14,9 @@ use crate::sandbox::{conversations, outside_captures};
 
 /// Packets taken from each capture.
 const PACKETS: usize = 25;
+/// 2023-11-14T22:13:20Z, and fifty days.
+const START: i128 = 1_700_000_000_000_000_000;
+const SPAN: i128 = 50 * 86_400 * 1_000_000_000;
 
 /// As they are handed to a store.
 pub(super) fn records() -> Vec<PacketRecord> {
@@ -26,7 +29,9 @@ pub(super) fn records() -> Vec<PacketRecord> {
         let mut packets = Vec::new();
         while packets.len() < PACKETS {
             let Ok(Some((_, packet))) = reader.next_packet() else { break };
-            packets.push(packet);
+            // Each month is an index, and a server has better things to do than to make a hundred.
+            let time = START + packet.timestamp.nanoseconds().rem_euclid(SPAN);
+            packets.push(CapturedPacket { timestamp: Timestamp::from_nanoseconds(time), ..packet });
         }
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         records.extend(capture(&name, packets));
