@@ -51,8 +51,7 @@ pub(super) async fn fields(_: Caller) -> Json<Vocabulary> {
 }
 
 pub(super) async fn check(_: Caller, parameters: Parameters) -> Result<Json<Checked>, ApiError> {
-    parameters.query()?;
-    Ok(Json(Checked { filter: parameters.one("q")?.unwrap_or_default().to_owned() }))
+    Ok(Json(Checked { filter: parameters.query()?.filter.to_string() }))
 }
 
 const WORDS: &[(&str, &str)] = &[

@@ -103,6 +103,28 @@ async fn a_packet_is_shown_whole_and_its_conversation() {
 }
 
 #[tokio::test]
+async fn a_filter_is_read_as_fetch_reads_it_and_a_mistake_has_its_place() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    let page = served.json("/api/v1/packets?q=udp+port+53+and+src+host+8.8.8.8&limit=1000").await;
+    let expected = sandbox.ok(&["fetch", "-f", "udp port 53 and src host 8.8.8.8", "--count"]);
+    assert_eq!(page["packets"].as_array().unwrap().len().to_string(), expected.trim());
+    let (first, second) = ("port 53 or 80", "port 53 or port 80");
+    let normal = async |filter: &str| {
+        let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+        served.json(&format!("/api/v1/check?q={filter}")).await["filter"].clone()
+    };
+    assert_eq!(normal(first).await, normal(second).await);
+
+    // Bytes, not characters.
+    let (status, body) = served.answer("/api/v1/check?q=%22%C3%A9%22+and+port+70000").await;
+    assert_eq!((status, &body["parameter"]), (400, &"q".into()), "{body}");
+    let text = "\"é\" and port 70000";
+    assert_eq!(body["query"]["offset"], text.find("70000").unwrap(), "{body}");
+    assert_eq!(body["query"]["length"], "70000".len(), "{body}");
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_said() {
     let sandbox = filled();
     let served = Served::start(&sandbox, &[]);
