@@ -56,6 +56,12 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "tcp host [1.2.3.4]",
         "write tcp and host 1.2.3.4",
     ),
+    (
+        "decnet host 10.15",
+        "addresses of DECnet are not looked at",
+        "decnet host [10.15]",
+        "write decnet for its packets",
+    ),
     ("ip host ::1", "::1 is no address of ip", "ip host [::1]", ""),
     ("arp host ::1", "::1 is no address of arp", "arp host [::1]", ""),
     ("ip6 host 1.2.3.4", "1.2.3.4 is no address of ip6", "ip6 host [1.2.3.4]", ""),
