@@ -13,25 +13,31 @@ use crate::capture::Format;
 use crate::cli::query_args::QueryArgs;
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output, progress};
-use crate::describe::{self, Line};
+use crate::describe::{self, Line, ServiceName};
 use crate::document::Document;
 use crate::document::fields::FieldId;
 use crate::explain;
 use crate::fetch::{self, Fetched, Progress};
 use crate::packet::PacketRecord;
-use crate::query::Query;
+use crate::query::{self, Query, Transport};
 use crate::store::PacketStore;
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 256 << 10;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = "Examples:
   pcap-archiver fetch 192.0.2.1 8.8.8.8 34555 53
   pcap-archiver fetch 10.0.0.0/8 tcp --or '80 443' --since 1h -w out.pcap
   pcap-archiver fetch --string 'GET /login' -w - | tcpdump -n -r -
   pcap-archiver fetch --file a.pcap -w copy.pcap
-  pcap-archiver fetch 192.0.2.1 --list")]
+  pcap-archiver fetch 192.0.2.1 --list --resolve-ports
+  pcap-archiver fetch -f 'tcp[tcpflags] & tcp-syn != 0 and not src net 10.0.0.0/8'
+  pcap-archiver fetch -f 'port http or https and not outer host 192.0.2.1' --count
+  pcap-archiver fetch -f 'tls.client.server_name:*.example.com or dns.question.name:*.example.com'
+  pcap-archiver fetch -f '\"password\"i and not /curl\\/[0-9.]+/ and host www.example.com'
+  pcap-archiver fetch -f 'packet.length>1000 and hex:504b0304' --explain")]
 pub(super) struct FetchArgs {
     #[command(flatten)]
     query: QueryArgs,
@@ -45,6 +51,9 @@ pub(super) struct FetchArgs {
     /// Print one line per packet instead
     #[arg(long, group = "kind", conflicts_with_all = ["write", "format"])]
     list: bool,
+    /// With --list, show the names of services in the place of their ports
+    #[arg(long, requires = "list")]
+    resolve_ports: bool,
     /// Print one JSON document per packet instead, without the bytes, or with them (=full)
     #[arg(
         long,
@@ -101,7 +110,11 @@ impl FetchArgs {
             output::line(&found.to_string())?;
             found
         } else if self.list {
-            self.print(&store, &query, |out, record| writeln!(out, "{}", Line(record))).await?
+            let services = self.resolve_ports.then_some(service_name as ServiceName);
+            let print = |out: &mut dyn Write, record: &PacketRecord| {
+                writeln!(out, "{}", Line { record, services })
+            };
+            self.print(&store, &query, print).await?
         } else if let Some(which) = self.json {
             let full = which == JsonArg::Full;
             self.print(&store, &query, |out, record| write_json(out, record, full)).await?
@@ -184,6 +197,12 @@ async fn resolved(store: &dyn PacketStore, query: Query) -> anyhow::Result<Query
         output::note(&format!("warning: no DNS answer in the archive tells an address of {name}"));
     }
     Ok(query)
+}
+
+/// The service's name for [`Line`].
+fn service_name(port: u16, protocol: u8) -> Option<&'static str> {
+    let transport = Transport::ALL.into_iter().find(|known| known.number() == protocol)?;
+    query::service_name(port, transport)
 }
 
 /// Says what was written, and what was lost whether it is asked for or not.

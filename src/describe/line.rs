@@ -6,9 +6,17 @@ use std::net::IpAddr;
 use crate::describe::summary::Summary;
 use crate::packet::{NetworkKind, NetworkLayer, PacketRecord, TcpFlags, Transport};
 
+/// The name of the service at a port of an IP protocol.
+pub type ServiceName = fn(port: u16, protocol: u8) -> Option<&'static str>;
+
 /// Shows a packet: time, source > destination, what it is, length on the wire, what it says.
 #[derive(Debug)]
-pub struct Line<'a>(pub &'a PacketRecord);
+pub struct Line<'a> {
+    /// The packet.
+    pub record: &'a PacketRecord,
+    /// Ports that have a name are shown by it.
+    pub services: Option<ServiceName>,
+}
 
 /// Shows what a packet is and says, without its time, ends, protocol and length.
 #[derive(Debug)]
@@ -16,10 +24,10 @@ pub struct Info<'a>(pub &'a PacketRecord);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let record = self.0;
+        let record = self.record;
         write!(f, "{} ", record.stored.packet.timestamp)?;
         if let Some(network) = record.layers.innermost() {
-            ends(f, network)?;
+            ends(f, network, self.services)?;
             f.write_str(" ")?;
             carried(f, network)?;
         } else {
@@ -58,14 +66,22 @@ fn summary(f: &mut fmt::Formatter<'_>, record: &PacketRecord) -> fmt::Result {
     }
 }
 
-fn ends(f: &mut fmt::Formatter<'_>, network: &NetworkLayer) -> fmt::Result {
-    let ports = network.transport.and_then(|transport| transport.ports());
-    endpoint(f, network.source, ports.map(|(source, _)| source))?;
+fn ends(
+    f: &mut fmt::Formatter<'_>,
+    network: &NetworkLayer,
+    services: Option<ServiceName>,
+) -> fmt::Result {
+    let (source, destination) = network.transport.and_then(|transport| transport.ports()).unzip();
+    let shown = |port: u16| match services.and_then(|name| name(port, network.protocol)) {
+        Some(name) => name.to_owned(),
+        None => port.to_string(),
+    };
+    endpoint(f, network.source, source.map(shown))?;
     f.write_str(" > ")?;
-    endpoint(f, network.destination, ports.map(|(_, destination)| destination))
+    endpoint(f, network.destination, destination.map(shown))
 }
 
-fn endpoint(f: &mut fmt::Formatter<'_>, address: IpAddr, port: Option<u16>) -> fmt::Result {
+fn endpoint(f: &mut fmt::Formatter<'_>, address: IpAddr, port: Option<String>) -> fmt::Result {
     match (address, port) {
         (address, None) => write!(f, "{address}"),
         (IpAddr::V4(address), Some(port)) => write!(f, "{address}:{port}"),

@@ -5,4 +5,4 @@ mod line;
 mod summary;
 
 pub use escape::{harmless_json, is_harmful};
-pub use line::{Info, Line};
+pub use line::{Info, Line, ServiceName};

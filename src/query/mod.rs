@@ -1,5 +1,5 @@
 //! What is asked for: text → [`Filter`] ([`parse`]), a filter as text, and what it means
-//! ([`matches`]).
+//! ([`matches()`]).
 
 mod arithmetic;
 mod display;

@@ -75,7 +75,7 @@ async fn download(
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "download: too many at once")
             .hint("try again when another one has ended"));
     };
-    let query = parameters.query()?;
+    let query = parameters.resolved_query(store.as_ref()).await?;
     let budget = app.budgets.download;
     let mut packets = Packets::new(store.as_ref(), &query, budget);
     let (first, counts) = begin(store.as_ref(), &query, &mut packets, budget).await?;

@@ -50,8 +50,8 @@ pub(super) async fn histogram(
     parameters: Parameters,
 ) -> Result<Json<Histogram>, ApiError> {
     let most = parameters.number(&BUCKETS)?;
-    let query = parameters.query()?;
     let store = caller.store.as_ref();
+    let query = parameters.resolved_query(store).await?;
     let extent = app.budgets.query.in_time(extent(store, &query)).await?;
     let Some((from, to)) = extent? else {
         return Ok(Json(Histogram { exact: true, ..Histogram::default() }));

@@ -4,8 +4,10 @@ use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
 use url::form_urlencoded;
 
+use crate::fetch;
 use crate::packet::Timestamp;
 use crate::query::{self, Order, Query, TimeRange, Words};
+use crate::store::PacketStore;
 use crate::time::{self, Edge};
 use crate::web::error::ApiError;
 use crate::web::routes::{self, Kind, Parameter};
@@ -80,5 +82,11 @@ impl Parameters {
             ..Words::default()
         };
         Ok(Query { filter: words.filter()?, time: self.time()?, order })
+    }
+
+    /// The same, with the addresses of the hosts that it names, as the archive's own DNS answers
+    /// tell them.
+    pub(super) async fn resolved_query(&self, store: &dyn PacketStore) -> Result<Query, ApiError> {
+        Ok(fetch::resolved(store, self.query()?).await?.0)
     }
 }

@@ -52,8 +52,10 @@ pub(super) async fn summary(
     parameters: Parameters,
 ) -> Result<Json<Summary>, ApiError> {
     let what = Breakdown { timeline: None, top: Some(TOP) };
+    let store = caller.store.as_ref();
+    let query = parameters.resolved_query(store).await?;
     let Counted { counts, exact, stopped } =
-        count::count(caller.store.as_ref(), &parameters.query()?, what, app.budgets.query).await?;
+        count::count(store, &query, what, app.budgets.query).await?;
     Ok(Json(Summary {
         packets: counts.packets,
         bytes: counts.bytes,

@@ -6,7 +6,7 @@ use crate::sandbox::{conversations, say};
 use crate::support::Archive;
 
 /// Packets of one link type, at most: each answer may read all of them.
-const OF_EACH: usize = 400;
+const OF_EACH: usize = 120;
 
 #[tokio::test]
 async fn elasticsearch_answers_what_matches_selects() {

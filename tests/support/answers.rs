@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use futures::TryStreamExt as _;
+use futures::future;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use pcap_archiver::fetch;
 use pcap_archiver::packet::{PacketId, PacketRecord};
 use pcap_archiver::query::{Matcher, Query, parse};
 use pcap_archiver::store::PacketStore;
+
+/// Questions that wait for their answers.
+const AT_ONCE: usize = 8;
 
 /// Stores the packets.
 pub async fn fill(store: &dyn PacketStore, records: &[PacketRecord]) {
@@ -29,25 +33,31 @@ pub async fn compare(
         let stored = &record.stored;
         (stored.packet.timestamp, stored.origin.frame, stored.id)
     });
-    let mut telling = 0;
-    for expression in expressions {
+    let records = &records;
+    let ask = |expression: &str| {
         let query = Query { filter: parse(expression).unwrap(), ..Query::all() };
-        let matcher = Matcher::new(&query);
-        let selected = records.iter().filter(|record| matcher.matches(record));
-        let expected: Vec<PacketId> = selected.map(|record| record.stored.id).collect();
-        let packets = fetch::packets(store, &query, None);
-        let found: Vec<PacketId> =
-            packets.map_ok(|record| record.stored.id).try_collect().await.unwrap();
-        let missing = expected.iter().find(|id| !found.contains(id));
-        let missing = missing.and_then(|id| records.iter().find(|record| record.stored.id == *id));
-        assert!(
-            found == expected,
-            "{expression}: {} expected, {} found; missing: {:?}",
-            expected.len(),
-            found.len(),
-            missing.map(|record| (&record.layers, &record.stored.packet.data)),
-        );
-        telling += usize::from(!found.is_empty() && found.len() < records.len());
-    }
-    telling
+        assert_eq!(parse(&query.filter.to_string()).as_ref(), Ok(&query.filter), "{expression}");
+        let expression = expression.to_owned();
+        async move {
+            let matcher = Matcher::new(&query);
+            let selected = records.iter().filter(|record| matcher.matches(record));
+            let expected: Vec<PacketId> = selected.map(|record| record.stored.id).collect();
+            let packets = fetch::packets(store, &query, None);
+            let found: Vec<PacketId> =
+                packets.map_ok(|record| record.stored.id).try_collect().await.unwrap();
+            let missing = expected.iter().find(|id| !found.contains(id));
+            let missing =
+                missing.and_then(|id| records.iter().find(|record| record.stored.id == *id));
+            assert!(
+                found == expected,
+                "{expression}: {} expected, {} found; missing: {:?}",
+                expected.len(),
+                found.len(),
+                missing.map(|record| (&record.layers, &record.stored.packet.data)),
+            );
+            !found.is_empty() && found.len() < records.len()
+        }
+    };
+    let answers = stream::iter(expressions.into_iter().map(ask)).buffer_unordered(AT_ONCE);
+    answers.filter(|is_telling| future::ready(*is_telling)).count().await
 }

@@ -314,8 +314,7 @@ fn tell(sights: &mut Sights, settle: Duration) -> Vec<Found> {
 
 /// Files whose name has gone since the last look.
 fn forget_absent(sights: &mut Sights, there: &HashSet<FileId>) -> Vec<Found> {
-    let absent = sights.extract_if(|id, _| !there.contains(id));
-    absent.filter(|(_, sight)| sight.is_open()).map(|(id, _)| Found::Gone(id)).collect()
+    sights.extract_if(|id, _| !there.contains(id)).map(|(id, _)| Found::Gone(id)).collect()
 }
 
 fn as_it_stands(sighted: Sighted) -> Found {

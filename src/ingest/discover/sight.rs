@@ -100,11 +100,6 @@ impl Sight {
     pub(super) fn untell(&mut self) {
         self.told = None;
     }
-
-    /// Whether the reader may have it open.
-    pub(super) fn is_open(&self) -> bool {
-        self.told.is_some_and(|(_, finished)| finished.is_none_or(|finished| !finished.is_sure()))
-    }
 }
 
 /// For each rotation, when its newest file was last written.
@@ -187,20 +182,14 @@ mod tests {
         let mut sight =
             Sight::new("a".into(), "a".into(), false, state(1, 9, 100), (at(100), start));
         assert!(sight.tell(None));
-        assert!(sight.is_open());
         assert!(!sight.tell(None), "nothing has changed");
         sight.again("a".into(), "a".into(), state(1, 20, 101), start);
         assert!(sight.tell(None), "it has grown");
-        assert!(sight.tell(Some(Finished::Settled)), "it has settled");
+        assert!(sight.tell(Some(Finished::Superseded)), "it has a newer sibling, it seems");
         assert!(!sight.tell(Some(Finished::Settled)));
-        assert!(sight.is_open(), "a settled file may still grow");
         sight.close();
-        assert!(sight.tell(Some(Finished::Closed)), "now it is sure");
+        assert!(sight.tell(Some(Finished::Closed)), "now it is sure: names are not");
         assert!(!sight.tell(Some(Finished::Superseded)));
-        assert!(!sight.is_open());
-        let mut two = Sight::new("a".into(), "a".into(), false, state(2, 9, 100), (at(100), start));
-        assert!(two.tell(Some(Finished::Superseded)));
-        assert!(two.is_open(), "eth0.pcap and eth1.pcap are no rotation");
         sight.again("a.1".into(), "a.1".into(), state(1, 20, 101), start);
         assert!(!sight.tell(Some(Finished::Closed)), "a new name is no news");
         sight.again("a.1".into(), "a.1".into(), state(1, 30, 102), start);

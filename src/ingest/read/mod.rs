@@ -223,7 +223,10 @@ impl Reader {
             file.look.state = FileState::of(&metadata);
         }
         let finished = file.look.finished;
-        if finished.is_some_and(Finished::is_sure) {
+        // One writer has closed it, and another may go on.
+        let goes_on = finished == Some(Finished::Closed)
+            && is_being_written(&file.reading.file) == Some(true);
+        if finished.is_some_and(Finished::is_sure) && !goes_on {
             file.reading.end();
         }
         match self.advance(&mut file.reading, &mut file.parts, steps)? {
@@ -232,7 +235,7 @@ impl Reader {
                 let Followed { look, reading, parts, .. } = &mut file;
                 Self::end(look, reading, parts, FileOutcome::Done, steps)?;
             }
-            // It has settled within a packet: its writer is slow, or was ended.
+            // It stands still within a packet: its writer is slow, or was ended.
             Came::Far if is_being_written(&file.reading.file) == Some(true) => {
                 self.recall.again(&file.look);
             }

@@ -1,18 +1,15 @@
 //! A value and the qualifiers before it → a condition.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use winnow::Parser as _;
 use winnow::token::any;
 
-use super::mistake::{Mistake, Parsed};
+use super::address::{dotted, host, ipv4, ipv6, mac, network, prefix};
+use super::mistake::Parsed;
 use super::names;
 use super::token::{Kind, Token, Tokens};
-use crate::packet::MacAddress;
 use crate::query::{
-    AddressProtocol, Addresses, Carrier, Direction, Filter, Host, HostDirection, Mac, Ports,
-    Predicate, Protocol, Scope, Transport,
+    Addresses, Carrier, Direction, Filter, HostDirection, Ports, Predicate, Protocol, Scope,
+    Transport,
 };
 
 /// The words before a value: `outer tcp src port`.
@@ -36,7 +33,7 @@ pub(super) enum What {
 }
 
 impl What {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Host => "host",
             Self::Net => "net",
@@ -50,11 +47,11 @@ impl What {
 
 impl Qualifiers {
     /// A value is a host unless something else is said.
-    fn what(self) -> What {
+    pub(super) fn what(self) -> What {
         self.kind.unwrap_or(What::Host)
     }
 
-    fn ends(self) -> Result<Direction, String> {
+    pub(super) fn ends(self) -> Result<Direction, String> {
         match self.direction {
             None => Ok(Direction::Either),
             Some(HostDirection::Ends(direction)) => Ok(direction),
@@ -115,155 +112,7 @@ pub(super) fn filter(
     }
 }
 
-/// `/24`
-fn prefix(input: &mut Tokens<'_>, address: &Token<'_>, most: u32) -> Parsed<Option<u32>> {
-    if !input.first().is_some_and(|token| token.is_sign("/")) {
-        return Ok(None);
-    }
-    any.void().parse_next(input)?;
-    let token = any.parse_next(input)?;
-    match token.kind {
-        Kind::Number(length) if length <= most => Ok(Some(length)),
-        Kind::Number(_) => {
-            let span = address.span.start..token.span.end;
-            Mistake::at(span, format!("a prefix of this address has {most} bits at most")).fail()
-        }
-        _ => token.unexpected("the length of a prefix").fail(),
-    }
-}
-
-/// The address, and the mask of the parts that are there: `10.1` is `10.1.0.0`, 16 bits of it.
-fn dotted(token: &Token<'_>) -> Parsed<(u32, u32)> {
-    let parts: Option<Vec<u8>> = token.text.split('.').map(|part| part.parse().ok()).collect();
-    let Some(parts) = parts else {
-        return token.mistake(format!("{} is no IPv4 address", token.text)).fail();
-    };
-    let mut bytes = [0; 4];
-    let mut mask = [0; 4];
-    for (position, part) in parts.into_iter().enumerate() {
-        bytes[position] = part;
-        mask[position] = u8::MAX;
-    }
-    Ok((u32::from_be_bytes(bytes), u32::from_be_bytes(mask)))
-}
-
-fn network(token: &Token<'_>, address: u32, mask: u32, qualifiers: Qualifiers) -> Parsed<Filter> {
-    if qualifiers.what() != What::Net {
-        return token
-            .mistake(format!(
-                "{} has no mask or prefix length: networks have",
-                qualifiers.what().word()
-            ))
-            .hint(format!("write net {}/…", token.text))
-            .fail();
-    }
-    if address & !mask != 0 {
-        let network = Ipv4Addr::from(address & mask);
-        return token
-            .mistake(format!("{} has bits below the mask", token.text))
-            .hint(format!("the network is {network}"))
-            .fail();
-    }
-    ipv4(token, address, mask, qualifiers)
-}
-
-fn ipv4(token: &Token<'_>, address: u32, mask: u32, qualifiers: Qualifiers) -> Parsed<Filter> {
-    let length = mask.leading_ones();
-    let is_prefix = mask.checked_shl(length).unwrap_or(0) == 0;
-    let address = Ipv4Addr::from(address);
-    let network = u8::try_from(length).ok().and_then(|length| Ipv4Net::new(address, length).ok());
-    let addresses = match network {
-        Some(network) if is_prefix => Addresses::Network(IpNet::V4(network)),
-        _ => Addresses::Masked(address, Ipv4Addr::from(mask)),
-    };
-    let is_of_ip6 = qualifiers.protocol == Some(Protocol::Ip6);
-    host(token, addresses, qualifiers, !is_of_ip6)
-}
-
-fn ipv6(
-    token: &Token<'_>,
-    address: Ipv6Addr,
-    length: Option<u32>,
-    qualifiers: Qualifiers,
-) -> Parsed<Filter> {
-    match qualifiers.what() {
-        What::Host if length.is_none_or(|length| length == 128) => {}
-        What::Host => {
-            return token
-                .mistake("host has no prefix length: networks have")
-                .hint(format!("write net {}/…", token.text))
-                .fail();
-        }
-        What::Net => {}
-        what => {
-            return token
-                .mistake(format!("{} is an address, and no {}", token.text, what.word()))
-                .fail();
-        }
-    }
-    let length = length.and_then(|length| u8::try_from(length).ok()).unwrap_or(128);
-    let Ok(network) = Ipv6Net::new(address, length) else {
-        return token.mistake("a prefix of this address has 128 bits at most").fail();
-    };
-    if network.network() != address {
-        return token
-            .mistake(format!("{} has bits below the prefix length", token.text))
-            .hint(format!("the network is {}", network.network()))
-            .fail();
-    }
-    let has_ipv6 = matches!(qualifiers.protocol, None | Some(Protocol::Ip6));
-    host(token, Addresses::Network(IpNet::V6(network)), qualifiers, has_ipv6)
-}
-
-fn host(
-    token: &Token<'_>,
-    addresses: Addresses,
-    qualifiers: Qualifiers,
-    is_family: bool,
-) -> Parsed<Filter> {
-    let protocol = match qualifiers.protocol {
-        None => None,
-        Some(Protocol::Ip) => Some(AddressProtocol::Ip),
-        Some(Protocol::Ip6) => Some(AddressProtocol::Ip6),
-        Some(Protocol::Arp) => Some(AddressProtocol::Arp),
-        Some(Protocol::Rarp) => Some(AddressProtocol::Rarp),
-        Some(Protocol::Link) => {
-            return token
-                .mistake(format!("{} is no address of the link layer", token.text))
-                .hint("write ether host 00:00:5e:00:53:23")
-                .fail();
-        }
-        Some(other) => {
-            let (word, text) = (other.word(), token.text);
-            return token
-                .mistake(format!("{word} has no hosts: ip, ip6, arp and rarp have"))
-                .hint(format!("write {word} and host {text}"))
-                .fail();
-        }
-    };
-    let is_family = is_family || matches!(addresses, Addresses::Name(_));
-    if let (false, Some(other)) = (is_family, qualifiers.protocol) {
-        let message = format!("{} is no address of {}", token.text, other.word());
-        return token.mistake(message).fail();
-    }
-    let direction = qualifiers.ends().or_else(|why| token.mistake(why).fail())?;
-    let scope = qualifiers.scope.unwrap_or(Scope::Any);
-    Ok(Predicate::Host(Host { scope, protocol, direction, addresses }).into())
-}
-
-fn mac(token: &Token<'_>, address: MacAddress, qualifiers: Qualifiers) -> Parsed<Filter> {
-    if qualifiers.protocol != Some(Protocol::Link) || qualifiers.what() != What::Host {
-        return token
-            .mistake(format!("{} is an Ethernet address", token.text))
-            .hint(format!("write ether host {}", token.text))
-            .fail();
-    }
-    no_scope(token, qualifiers, "the link layer is the outermost by itself")?;
-    let direction = qualifiers.direction.unwrap_or(HostDirection::Ends(Direction::Either));
-    Ok(Predicate::Mac(Mac { direction, address }).into())
-}
-
-fn no_scope(token: &Token<'_>, qualifiers: Qualifiers, why: &str) -> Parsed<()> {
+pub(super) fn no_scope(token: &Token<'_>, qualifiers: Qualifiers, why: &str) -> Parsed<()> {
     match qualifiers.scope {
         None => Ok(()),
         Some(_) => token.mistake(format!("neither any nor outer goes with this: {why}")).fail(),

@@ -45,10 +45,15 @@ impl Mistake {
             text: text.to_owned(),
             offset: self.span.start,
             length: self.span.len(),
-            message: self.message,
-            hint: self.hint,
+            message: in_one_line(&self.message),
+            hint: self.hint.as_deref().map(in_one_line),
         }
     }
+}
+
+/// What is quoted from a text may hold line ends, and commands for a terminal.
+fn in_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl<'t> ParserError<TokenSlice<'t, Token<'t>>> for Mistake {

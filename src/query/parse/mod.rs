@@ -3,6 +3,7 @@
 //! The text is cut into tokens as libpcap cuts it, and read by its grammar, with its oddities:
 //! `and` and `or` bind equally, qualifiers are shared (`port 53 or 80`), `6-2` is a name.
 
+mod address;
 mod arithmetic;
 mod field;
 mod grammar;

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
+use super::page::LAST_TIME;
 use super::{dsl, ports, search};
 use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
@@ -147,7 +148,10 @@ fn read_link_types(found: &Json) -> Result<BTreeSet<LinkType>, Failure> {
 
 fn time_of(found: &Json) -> Result<Option<Timestamp>, Failure> {
     let Some(hit) = found["hits"]["hits"].get(0) else { return Ok(None) };
-    let text = hit["fields"][FieldId::Timestamp.field().name][0].as_str();
+    let text = match &hit["fields"][FieldId::Timestamp.field().name][0] {
+        Json::Null => Some(LAST_TIME),
+        text => text.as_str(),
+    };
     let time = text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
     let time = time.ok_or_else(|| Failure::NotUnderstood(format!("a time: {hit}")))?;
     Ok(Some(Timestamp::from_nanoseconds(time.as_nanosecond())))

@@ -12,7 +12,7 @@ use crate::store::Estimate;
 
 /// The last time of the index's clock. The server shows it as none at all, since it takes the same
 /// number for a time that is missing; given back, it is the place of those packets.
-const LAST_TIME: &str = "2262-04-11T23:47:16.854775807Z";
+pub(super) const LAST_TIME: &str = "2262-04-11T23:47:16.854775807Z";
 
 /// Packets of one page.
 #[derive(Debug)]

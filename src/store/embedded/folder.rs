@@ -157,9 +157,13 @@ impl Folder {
 
     /// The store as it is now; it does not change under the reader.
     pub(super) fn snapshot(&self) -> StoreResult<Searcher> {
+        self.snapshot_of(&self.index()?)
+    }
+
+    /// The store's index, of which nothing but the list of its segments has been read.
+    pub(super) fn index(&self) -> StoreResult<Index> {
         self.must_be_store()?;
-        let index = self.open(StoreDirectory::for_reader(&self.path)?)?;
-        self.snapshot_of(&index)
+        self.open(StoreDirectory::for_reader(&self.path)?)
     }
 
     /// As [`Self::snapshot`], through an index that is open already.

@@ -36,6 +36,7 @@ use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use tantivy::Searcher;
 use tantivy::collector::Count;
 use tantivy::query::Query as IndexQuery;
+use tantivy::schema::Schema;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -118,7 +119,7 @@ impl EmbeddedStore {
     /// Whether the store has an index of the payload.
     async fn has_payload(&self) -> StoreResult<bool> {
         let folder = self.folder.clone();
-        blocking(&self.folder, move || folder.snapshot().map(|snapshot| has_payload(&snapshot)))
+        blocking(&self.folder, move || folder.index().map(|index| has_payload(&index.schema())))
             .await
     }
 
@@ -144,7 +145,7 @@ fn index_query(query: &Query, snapshot: &Searcher) -> Box<dyn IndexQuery> {
 }
 
 fn plan(query: &Query, snapshot: &Searcher) -> Plan {
-    Plan::new(query, &query::abilities(has_payload(snapshot)))
+    Plan::new(query, &query::abilities(has_payload(snapshot.schema())))
 }
 
 fn step(what: impl Into<String>, outcome: &str) -> SetupStep {
@@ -152,8 +153,8 @@ fn step(what: impl Into<String>, outcome: &str) -> SetupStep {
 }
 
 /// Whether a store has an index of the payload.
-fn has_payload(snapshot: &Searcher) -> bool {
-    LAYOUT.has_payload(snapshot.schema()) == Some(true)
+fn has_payload(schema: &Schema) -> bool {
+    LAYOUT.has_payload(schema) == Some(true)
 }
 
 /// Runs what blocks where it may.
@@ -196,7 +197,7 @@ impl PacketStore for EmbeddedStore {
 
     async fn check(&self) -> StoreResult<()> {
         let folder = self.folder.clone();
-        blocking(&self.folder, move || folder.snapshot().map(|_| ())).await
+        blocking(&self.folder, move || folder.index().map(|_| ())).await
     }
 
     async fn identity(&self) -> StoreResult<String> {
@@ -349,7 +350,7 @@ fn status_of(folder: &Folder) -> StoreResult<StoreStatus> {
         gaps: coverage.gaps(),
         bytes: Some(folder.bytes()?),
         partitions: None,
-        payload_index: has_payload(&searcher),
+        payload_index: has_payload(searcher.schema()),
     })
 }
 

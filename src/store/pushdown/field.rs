@@ -44,6 +44,8 @@ impl Abilities {
                 ],
             ),
             (Kind::Keyword, FieldCondition::Equals(Value::Text(text))) => self.text(field, text),
+            // A store may keep fingerprints as bytes.
+            (_, FieldCondition::Like(_)) if field == FieldId::PacketCapture => Bounds::UNKNOWN,
             (Kind::Keyword, FieldCondition::Like(wildcard)) => self.like(field, wildcard),
             (Kind::Ip, FieldCondition::InNetwork(network)) => self.network(field, *network),
             (Kind::Ip, FieldCondition::Equals(Value::Ip(address))) => {

@@ -110,6 +110,8 @@ fn texts_that_are_too_long_to_be_indexed_may_be_meant() {
     let exists = plan(field(name, FieldCondition::Exists));
     assert_eq!(exists.condition.to_string(), "url.original:* or url.original:(too long)");
     assert!(exists.is_exact());
+    let of_capture = FieldCondition::Like(Wildcard { parts: vec!["a".into(), String::new()] });
+    assert_eq!(condition(field(FieldId::PacketCapture, of_capture)), "all", "may be kept as bytes");
     let long = FieldCondition::Equals(Value::Text("x".repeat(2_000).into()));
     assert!(condition(field(name, long)).ends_with(" or url.original:(too long)"));
 }

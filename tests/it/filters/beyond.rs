@@ -224,3 +224,18 @@ fn a_mistake_is_shown_with_its_place() {
          hint: write host 1.2.3.4, or net 1.2.3.4\n"
     );
 }
+
+#[test]
+fn services_have_names_both_ways() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("conversations.pcap", &conversations());
+    sandbox.ok(&["ingest", "conversations.pcap"]);
+    let by_name = ["fetch", "--list", "--resolve-ports", "-f", "udp dst port domain"];
+    let listed = sandbox.ok(&by_name);
+    assert_eq!(listed.lines().count(), 40);
+    assert!(listed.lines().all(|line| line.contains(" > 8.8.8.8:domain udp ")), "{listed}");
+    let numbers = sandbox.ok(&["fetch", "--list", "-f", "udp dst port 53"]);
+    assert_eq!(numbers, listed.replace(":domain", ":53"));
+    let https = sandbox.ok(&["fetch", "--list", "--resolve-ports", "-f", "ip6 and tcp port https"]);
+    assert!(https.lines().all(|line| line.contains("[2001:db8::5]:https > ")), "{https}");
+}

@@ -56,6 +56,12 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "tcp host [1.2.3.4]",
         "write tcp and host 1.2.3.4",
     ),
+    (
+        "decnet host 10.15",
+        "addresses of DECnet are not looked at",
+        "decnet host [10.15]",
+        "write decnet for its packets",
+    ),
     ("ip host ::1", "::1 is no address of ip", "ip host [::1]", ""),
     ("arp host ::1", "::1 is no address of arp", "arp host [::1]", ""),
     ("ip6 host 1.2.3.4", "1.2.3.4 is no address of ip6", "ip6 host [1.2.3.4]", ""),
@@ -398,4 +404,32 @@ fn every_mistake_has_its_message_place_and_hint() {
         }
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Whatever the depth, the stack is enough, and it is said where it is too deep.
+#[test]
+fn nothing_nests_without_end() {
+    const MANY: usize = 50_000;
+    let repeated = |part: &str, end: &str| format!("{}{end}", part.repeat(MANY));
+    for text in [
+        repeated("(", "tcp"),
+        repeated("not ", "tcp"),
+        repeated("! ( ", "tcp"),
+        repeated("-", "1 = 1"),
+        repeated("(", "1 = 1"),
+        repeated("ip[", "0"),
+        repeated("1 + ", "1 = 1"),
+        repeated("1 % ", "1 = 1"),
+        repeated("tcp and udp or ", "ip"),
+        format!("port 80 and {}80", "(".repeat(MANY)),
+    ] {
+        let error = parse(&text).expect_err("too deep");
+        assert_eq!(error.message, "nested more than 128 levels deep", "{}", &text[..20]);
+    }
+    let flat = format!("{}tcp", "tcp or ".repeat(MANY));
+    let filter = parse(&flat).expect("one list");
+    assert_eq!(parse(&filter.to_string()), Ok(filter));
+    let deep = format!("{}tcp{}", "not (tcp and ".repeat(60), ")".repeat(60));
+    let filter = parse(&deep).expect("not too deep");
+    assert_eq!(parse(&filter.to_string()), Ok(filter));
 }
