@@ -31,7 +31,8 @@ export function start(search) {
 export async function learn() {
   const { fields, words } = await get('fields');
   known = [
-    ...words.map(({ word, description }) => ({ text: word, insert: `${word} `, about: description })),
+    ...words.map(({ word, description, example }) => (
+      { text: word, insert: `${word} `, about: example === word ? description : `${description}: ${example}` })),
     ...fields.map(({ name, description, type }) => ({ text: name, insert: `${name}:`, about: description || type })),
   ];
 }
