@@ -13,7 +13,7 @@ use crate::web::parameters::Parameters;
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Vocabulary {
     fields: Vec<Entry>,
-    words: Vec<Word>,
+    words: Vec<Keyword>,
 }
 
 /// A stored field that can be searched.
@@ -28,7 +28,7 @@ pub(super) struct Entry {
 
 /// A keyword.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Word {
+pub(super) struct Keyword {
     word: &'static str,
     description: &'static str,
     /// A filter with it.
@@ -48,7 +48,8 @@ pub(super) async fn fields(_: Caller) -> Json<Vocabulary> {
         kind: field.kind.name(),
         description: field.description,
     });
-    let words = WORDS.iter().map(|(word, description, example)| Word { word, description, example });
+    let words =
+        WORDS.iter().map(|(word, description, example)| Keyword { word, description, example });
     Json(Vocabulary { fields: fields.collect(), words: words.collect() })
 }
 

@@ -217,8 +217,8 @@ fn netsniff_ng_by_interval(mut scene: Scene) {
     netsniff.finish();
     kept.finish();
     let written = kept.packets();
-    let sent = scene.traffic.finish() as usize;
-    assert!(written.len() > sent / 2 && written.len() <= sent, "{} of {sent}", written.len());
+    let (sent, count) = (scene.traffic.finish(), written.len() as u64);
+    assert!(count > sent / 2 && count <= sent, "{count} of {sent}");
     scene.assert_names("it rotated", |names| names.len() >= 3);
     scene.assert_stored(&written);
 }
