@@ -54,8 +54,11 @@ export async function ready(page, address) {
   await settled(page);
 }
 
-/** Nothing is being asked any more. */
-export const settled = (page) => page.locator('#busy').waitFor({ state: 'hidden' });
+/** Nothing is being asked any more. What a key or a click sets off may begin with the next frame. */
+export async function settled(page) {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await page.locator('#busy').waitFor({ state: 'hidden' });
+}
 
 /** What axe-core finds against accessibility, as one line each. */
 export async function faults(page) {

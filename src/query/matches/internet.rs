@@ -25,7 +25,8 @@ impl Frame<'_> {
             }
             Addresses::Masked(address, mask) => self.has_ipv4(host, *address, *mask),
             Addresses::Network(IpNet::V6(network)) => {
-                self.has_ipv6(host.direction, network.addr(), network.netmask())
+                Ok(host.protocol.is_none_or(|wanted| wanted == AddressProtocol::Ip6)
+                    && self.has_ipv6(host.direction, network.addr(), network.netmask())?)
             }
             Addresses::Name(_) => Ok(false),
         }
