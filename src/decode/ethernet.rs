@@ -96,6 +96,8 @@ pub(super) fn type_or_length(number: u16, payload: &[u8]) -> Step<'_> {
 }
 
 pub(super) fn ether_type<'a>(number: u16, payload: &'a [u8], layers: &mut Layers) -> Step<'a> {
+    // libpcap knows neither this tag nor frames in frames.
+    layers.ambiguous |= matches!(number, tags::OLD_VLAN | TRANSPARENT_BRIDGING);
     if tags::VLAN.contains(&number) {
         return tags::vlan(payload, layers);
     }

@@ -41,7 +41,10 @@ pub(super) fn ipv4<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     let header = match Ipv4HeaderSlice::from_slice(data) {
         Ok(header) => header,
         // Announced as the other version: the packet itself knows better.
-        Err(_) if data.first().is_some_and(|byte| byte >> 4 == 6) => return ipv6(data, layers),
+        Err(_) if data.first().is_some_and(|byte| byte >> 4 == 6) => {
+            layers.ambiguous = true;
+            return ipv6(data, layers);
+        }
         Err(error) => {
             layers.networks.extend(ipv4_addresses(data));
             return Err(stop("ipv4", error));
@@ -146,6 +149,9 @@ pub(super) fn address_resolution<'a>(
 ) -> Step<'a> {
     layers.names.push(kind.name());
     let packet = ArpPacketSlice::from_slice(data).map_err(|error| stop(kind.name(), error))?;
+    // Filters look for the addresses where those of Ethernet and IPv4 stand.
+    layers.ambiguous |= (packet.hw_addr_size(), packet.proto_addr_size()) != (6, 4)
+        || packet.proto_addr_type().0 != ethernet::IPV4;
     let address = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
     let addresses =
         (address(packet.sender_protocol_addr()), address(packet.target_protocol_addr()));

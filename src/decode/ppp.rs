@@ -60,7 +60,11 @@ pub(super) fn frame<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
         _ => return Err(cut("ppp")),
     };
     match protocol {
-        IPV4 | IPV6 => Ok(Some(Next::Ip(payload))),
+        IPV4 | IPV6 => {
+            let version = if protocol == IPV4 { 4 } else { 6 };
+            layers.ambiguous |= payload.first().is_some_and(|byte| byte >> 4 != version);
+            Ok(Some(Next::Ip(payload)))
+        }
         MPLS | MPLS_MULTICAST => Ok(Some(Next::EtherType(ethernet::MPLS, payload))),
         BRIDGING => match payload {
             [_, BRIDGED_ETHERNET, frame @ ..] => Ok(Some(Next::Ethernet(frame))),
@@ -76,6 +80,8 @@ pub(super) fn frame<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
 /// LINKTYPE_PPP and LINKTYPE_PPP_HDLC: the first byte tells PPP from Cisco's framing; neither is a
 /// protocol number of PPP that is in use.
 pub(super) fn hdlc<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
+    // Filters look for the protocol behind these two, whether or not they are there.
+    layers.ambiguous |= !data.starts_with(&[ADDRESS, CONTROL]);
     match data.first() {
         Some(first) if CISCO_ADDRESSES.contains(first) => cisco(data, layers),
         _ => frame(data, layers),
@@ -86,7 +92,10 @@ pub(super) fn hdlc<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
 pub(super) fn pppd<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     match data {
         [_, CONTROL, frame @ ..] => self::frame(frame, layers),
-        _ => frame(data, layers),
+        _ => {
+            layers.ambiguous = true;
+            frame(data, layers)
+        }
     }
 }
 
@@ -102,6 +111,8 @@ pub(super) fn over_ethernet<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a>
         return Err(stop("pppoe", format_args!("version and type {version:#04x}")));
     }
     if *code != PPPOE_SESSION {
+        // On a link of its own, filters do not look at the code.
+        layers.ambiguous = true;
         return Ok(None);
     }
     let length = usize::from(u16::from_be_bytes([*high, *low]));
@@ -114,6 +125,8 @@ pub(super) fn cisco<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     let payload = behind("chdlc", data, CISCO_HEADER)?;
     match number {
         SLARP => {
+            // The number is RARP's elsewhere.
+            layers.ambiguous = true;
             ethernet::name("slarp", layers);
             Ok(None)
         }

@@ -8,7 +8,8 @@ use crate::decode::{Next, Step, behind, cut, enter, ethernet, stop, too_deep, u1
 use crate::packet::Layers;
 
 /// EtherTypes that announce a VLAN tag: 802.1Q, 802.1ad, and the older ones of QinQ.
-pub(super) const VLAN: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+pub(super) const VLAN: [u16; 4] = [0x8100, 0x88a8, 0x9100, OLD_VLAN];
+pub(super) const OLD_VLAN: u16 = 0x9200;
 
 /// Bytes of an MPLS label stack entry, and its bottom-of-stack bit (RFC 3032).
 const LABEL: usize = 4;
@@ -70,6 +71,8 @@ pub(super) fn mpls<'a>(mut data: &'a [u8], layers: &mut Layers) -> Step<'a> {
             Ok(None)
         }
         _ if has_ether_type(data, 0) => {
+            // Its first address may begin as IP does.
+            layers.ambiguous |= matches!(first, 4 | 6);
             layers.names.push("pseudowire");
             Ok(Some(Next::Ethernet(data)))
         }

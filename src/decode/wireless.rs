@@ -104,6 +104,8 @@ fn of_driver<'a>(data: &'a [u8], padded: bool, layers: &mut Layers) -> Step<'a> 
 /// The first of several frames in one: it has the addresses of its own ends.
 fn aggregated<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     layers.names.push("amsdu");
+    // Filters take the addresses of the frame around it.
+    layers.ambiguous = true;
     let payload = behind("amsdu", data, SUBFRAME_HEADER)?;
     layers.destination_mac = address(data, 0);
     layers.source_mac = address(data, MAC);

@@ -304,13 +304,13 @@ pub fn sequence(frame: u64) -> i64 {
 
 /// Whether a tcpdump filter, which looks at the bytes, may see addresses, ports or protocols that
 /// decoding did not: it could not read on, knows no such link, took a frame of 802.11 for empty or
-/// encrypted, or read IP in another version than what stood before it announced.
+/// encrypted, or knew better than what the headers announce.
 fn is_unread(layers: &Layers) -> bool {
     let has = |name: &str| layers.names.contains(&name);
     layers.stop.is_some()
         || layers.names.is_empty()
         || has("wlan") && layers.networks.is_empty()
-        || has("ipv4") && has("ipv6") && layers.tunnels.is_empty()
+        || layers.ambiguous
 }
 
 /// Every protocol number an IP header in the packet names, each once.

@@ -39,6 +39,9 @@ pub struct Layers {
     pub application: Option<&'static str>,
     /// What it says; absent where only its name is known.
     pub details: Option<Box<Application>>,
+    /// Whether a reader who trusts fixed offsets and announced types, as tcpdump's filters do,
+    /// reads other headers in these bytes than decoding did.
+    pub ambiguous: bool,
     /// Where decoding ended early, and why.
     pub stop: Option<Stop>,
 }

@@ -29,6 +29,11 @@ pub(super) struct Inside {
 }
 
 impl Inside {
+    /// Whether the conditions are about what a tunnel carries.
+    pub(super) fn is_in_geneve(self) -> bool {
+        self.geneves > 0
+    }
+
     /// The condition stands before those that follow.
     pub(super) fn enter(&mut self, predicate: &Predicate) {
         match predicate {

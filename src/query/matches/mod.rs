@@ -141,7 +141,7 @@ impl<'r> Packet<'r> {
     /// tcpdump's conditions. What libpcap cannot filter is asked of what decoding found.
     fn looks_like(&self, predicate: &Predicate, inside: Inside) -> Verdict {
         let frame = Frame::of(&self.record.stored.packet, inside)?;
-        let tunnelled = |scope| scope == Scope::Any && self.is_in_tunnel(&frame, predicate);
+        let tunnelled = |scope| scope == Scope::Any && self.is_in_tunnel(&frame, inside, predicate);
         Ok(match predicate {
             Predicate::Host(_)
             | Predicate::Port(_)
@@ -175,10 +175,16 @@ impl<'r> Packet<'r> {
     }
 
     /// Whether it holds for a packet within this one, which libpcap does not look at.
-    fn is_in_tunnel(&self, frame: &Frame<'_>, predicate: &Predicate) -> bool {
-        let is_first = frame.is_network().unwrap_or(false);
-        let part = if is_first { Part::Tunnelled } else { Part::Whole };
-        layers::hold(&self.record.layers, predicate, part)
+    fn is_in_tunnel(&self, frame: &Frame<'_>, inside: Inside, predicate: &Predicate) -> bool {
+        let layers = &self.record.layers;
+        // Behind MPLS labels a frame may look like IP, and is none.
+        let network = layers
+            .names
+            .iter()
+            .find(|name| ["pseudowire", "ipv4", "ipv6", "arp", "rarp"].contains(name));
+        let is_first = network != Some(&"pseudowire") && frame.is_network().unwrap_or(false);
+        let part = if is_first || inside.is_in_geneve() { Part::Tunnelled } else { Part::Whole };
+        layers::hold(layers, predicate, part)
     }
 
     /// The flags of pcapng tell it, and some link types.

@@ -17,7 +17,7 @@ pub use condition::Condition;
 
 use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
-use crate::query::{Filter, Query, TimeRange};
+use crate::query::{Filter, Predicate, Query, TimeRange};
 use bounds::Bounds;
 use packet::Sight;
 
@@ -62,7 +62,7 @@ impl Plan {
     /// How a store with these abilities answers `query`.
     #[must_use]
     pub fn new(query: &Query, abilities: &Abilities) -> Self {
-        let Bounds { upper, mut lower } = abilities.bounds(&query.filter);
+        let Bounds { upper, mut lower } = abilities.bounds(&query.filter, &mut false);
         let is_time_exact = query.time == TimeRange::default()
             || is_exact(query.time) && !abilities.several_packets;
         lower = match Sight::over(&query.filter) {
@@ -75,8 +75,10 @@ impl Plan {
         let left = match &query.filter {
             _ if upper == lower => None,
             Filter::And(filters) if is_time_exact => {
-                let doubtful = filters.iter().filter(|filter| !abilities.bounds(filter).is_exact());
-                Some(Filter::all_of(doubtful.cloned()))
+                let mut entered = false;
+                let is_doubtful =
+                    |filter: &&Filter| !abilities.bounds(filter, &mut entered).is_exact();
+                Some(Filter::all_of(filters.iter().filter(is_doubtful).cloned()))
             }
             filter => Some(filter.clone()),
         };
@@ -131,16 +133,25 @@ impl Abilities {
     pub fn is_about_text(filter: &Filter) -> bool {
         let answering = |_| Answering::Nothing;
         let of = |payload| Self { payload, several_packets: true, answering };
-        of(true).bounds(filter).upper != of(false).bounds(filter).upper
+        of(true).bounds(filter, &mut false).upper != of(false).bounds(filter, &mut false).upper
     }
 
-    fn bounds(&self, filter: &Filter) -> Bounds {
+    /// `entered`: whether a word has entered another packet, for all conditions to its right.
+    fn bounds(&self, filter: &Filter, entered: &mut bool) -> Bounds {
         let bounds = match filter {
             Filter::All => Bounds::exact(Condition::All),
-            Filter::And(filters) => Bounds::all(filters.iter().map(|filter| self.bounds(filter))),
-            Filter::Or(filters) => Bounds::any(filters.iter().map(|filter| self.bounds(filter))),
-            Filter::Not(filter) => self.bounds(filter).negated(),
-            Filter::Is(predicate) => self.predicate(predicate),
+            Filter::And(filters) => {
+                Bounds::all(filters.iter().map(|filter| self.bounds(filter, entered)))
+            }
+            Filter::Or(filters) => {
+                Bounds::any(filters.iter().map(|filter| self.bounds(filter, entered)))
+            }
+            Filter::Not(filter) => self.bounds(filter, entered).negated(),
+            Filter::Is(predicate) => {
+                let bounds = self.predicate(predicate, *entered);
+                *entered |= matches!(predicate, Predicate::Geneve(_) | Predicate::Pppoes(_));
+                bounds
+            }
         };
         let is_trivial = matches!(filter, Filter::All);
         if self.several_packets && !is_trivial { bounds.superset() } else { bounds }

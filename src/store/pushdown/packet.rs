@@ -27,6 +27,7 @@ const IPV4: u32 = 0x0800;
 const ARP: u32 = 0x0806;
 const RARP: u32 = 0x8035;
 const IPV6: u32 = 0x86dd;
+const NETWORKS: [u32; 4] = [IPV4, ARP, RARP, IPV6];
 
 /// Ethernet, raw IP, and what Linux writes for any interface.
 const PLAIN_LINK_TYPES: [u16; 7] = [1, 12, 101, 113, 228, 229, 276];
@@ -52,6 +53,11 @@ impl Sight {
             | Predicate::File(_)
             | Predicate::Capture(_)
             | Predicate::Id(_) => Self::Fields,
+            Predicate::Protocol(_, protocol) if !is_decoded(*protocol) => Self::Bytes,
+            Predicate::Carries(_, Carrier::Link, number) if !NETWORKS.contains(number) => {
+                Self::Bytes
+            }
+            Predicate::Carries(_, Carrier::Iso | Carrier::Isis, _) => Self::Bytes,
             Predicate::Host(_)
             | Predicate::Port(_)
             | Predicate::Protocol(..)
@@ -65,16 +71,25 @@ impl Sight {
     }
 }
 
+/// Whether decoding names it; the others may stand behind an LLC header that is cut.
+fn is_decoded(protocol: Protocol) -> bool {
+    let is_network =
+        matches!(protocol, Protocol::Ip | Protocol::Ip6 | Protocol::Arp | Protocol::Rarp);
+    is_network || protocol.ip_number().is_some()
+}
+
 fn is_of_length(left: &Arithmetic, right: &Arithmetic) -> bool {
     let is_simple = |side: &Arithmetic| matches!(side, Arithmetic::Number(_) | Arithmetic::Length);
     is_simple(left) && is_simple(right)
 }
 
 impl Abilities {
-    pub(super) fn predicate(&self, predicate: &Predicate) -> Bounds {
+    /// Behind `geneve` and `pppoes` a condition is about what they enter, wherever that is.
+    pub(super) fn predicate(&self, predicate: &Predicate, has_entered: bool) -> Bounds {
         let bounds = self.decoded(predicate);
         match Sight::of(predicate) {
             Sight::Fields => bounds,
+            _ if has_entered => Bounds::UNKNOWN,
             Sight::Headers | Sight::Bytes => {
                 Bounds::any([bounds, self.unread().superset()]).certain_if(self.unread().negated())
             }

@@ -7,7 +7,7 @@ mod application;
 mod columns;
 mod differences;
 pub mod frames;
-mod mutated;
+pub mod mutated;
 mod ours;
 mod payloads;
 mod places;

@@ -13,7 +13,7 @@ use crate::support::{Sandbox, read_all};
 
 /// What may happen to a packet on its way.
 #[derive(Debug, Clone)]
-enum Damage {
+pub enum Damage {
     Flip(Index, u8),
     Cut(Index),
     /// The rest is that of another packet.
@@ -22,7 +22,7 @@ enum Damage {
     Repeat(Index, Index),
 }
 
-fn damage() -> impl Strategy<Value = Damage> {
+pub fn damage() -> impl Strategy<Value = Damage> {
     let index = any::<Index>;
     prop_oneof![
         4 => (index(), any::<u8>()).prop_map(|(at, byte)| Damage::Flip(at, byte)),
@@ -32,7 +32,7 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-fn apply(damage: &Damage, data: &mut Vec<u8>, packets: &[CapturedPacket]) {
+pub fn apply(damage: &Damage, data: &mut Vec<u8>, packets: &[CapturedPacket]) {
     let at = |index: &Index| index.index(data.len().max(1)).min(data.len());
     match damage {
         Damage::Flip(index, byte) => {

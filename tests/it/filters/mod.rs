@@ -4,4 +4,5 @@ mod beyond;
 mod differential;
 mod generated;
 mod mistakes;
+mod plans;
 mod stores;

@@ -1,6 +1,6 @@
 //! Captures with packets of every kind that can be decoded, made here so that they always exist.
 
-mod bytes;
+pub mod bytes;
 mod kinds;
 mod links;
 mod tunnels;
