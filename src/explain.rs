@@ -1,12 +1,19 @@
 //! How a query is answered, what that costs, and why nothing was found.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use crate::query::{Filter, Query};
+use futures::TryStreamExt as _;
+use tokio::time::{Instant, timeout_at};
+
+use crate::fetch;
+use crate::query::{Filter, Predicate, Query};
 use crate::store::{Estimate, Explanation, PacketStore, StoreResult};
 
 /// Parts of a filter that are looked for alone, at most.
 const MOST_PARTS: usize = 20;
+/// Where an index does not tell whether a part has a packet, packets are read for so long.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// What a store does for a query, before it does it.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +82,8 @@ pub async fn warning(store: &dyn PacketStore, query: &Query) -> StoreResult<Opti
 }
 
 /// Why a query found nothing: the time that the archive covers, and the parts of the filter which
-/// alone have no packet. A part is counted only as far as an index tells.
+/// alone have no packet. What an index does not tell is looked for in packets for a few seconds; a
+/// part that has not been settled by then is not spoken of.
 ///
 /// # Errors
 /// When the store fails.
@@ -95,12 +103,38 @@ pub async fn why_nothing(store: &dyn PacketStore, query: &Query) -> StoreResult<
     }
     let mut parts = Vec::new();
     add_parts(&mut parts, &query.filter);
+    let end = Instant::now() + LOOK;
     for part in parts.into_iter().take(MOST_PARTS) {
-        if store.count(&of(part.clone())).await? == 0 {
-            reasons.push(format!("it has no packet with {part}"));
+        if has_packet(store, &of(part.clone()), end).await? == Some(false) {
+            let told = match part {
+                Filter::Is(Predicate::Way(_)) => {
+                    ": only the flags of pcapng and Linux's cooked captures tell the direction"
+                }
+                _ => "",
+            };
+            reasons.push(format!("it has no packet with {part}{told}"));
         }
     }
     Ok(reasons)
+}
+
+/// Whether any packet satisfies the query; `None` when that is not known in time.
+async fn has_packet(
+    store: &dyn PacketStore,
+    query: &Query,
+    end: Instant,
+) -> StoreResult<Option<bool>> {
+    if store.count(query).await? == 0 {
+        return Ok(Some(false));
+    }
+    if store.explain(query).await?.plan.is_exact() {
+        return Ok(Some(true));
+    }
+    let mut packets = fetch::packets(store, query, Some(1));
+    match timeout_at(end, packets.try_next()).await {
+        Ok(found) => Ok(Some(found?.is_some())),
+        Err(_) => Ok(None),
+    }
 }
 
 fn add_parts(parts: &mut Vec<Filter>, filter: &Filter) {

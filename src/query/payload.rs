@@ -36,7 +36,7 @@ enum Search {
 }
 
 /// Bytes that a compiled regular expression may take.
-const REGEX_LIMIT: usize = 1 << 20;
+const REGEX_LIMIT: usize = 256 << 10;
 
 impl Payload {
     /// Text in either encoding, as it is written.

@@ -21,7 +21,7 @@ const USES: &[(&str, &[&str])] = &[
         ],
     ),
     ("fetch", &["capture", "decode", "document", "packet", "query", "store"]),
-    ("explain", &["query", "store"]),
+    ("explain", &["fetch", "query", "store"]),
     ("verify", &["capture", "packet", "query", "store"]),
     ("ingest", &["capture", "decode", "folders", "packet", "query", "store", "verify"]),
     ("store", &["document", "folders", "packet", "query"]),

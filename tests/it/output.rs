@@ -133,6 +133,16 @@ fn an_empty_answer_explains_itself() {
     assert!(terms.starts_with(covers), "{terms}");
     assert_eq!(terms.matches("it has no packet with").count(), 1, "{terms}");
     assert!(terms.contains("203.0.113.9"), "{terms}");
+    let text = stderr(&["192.168.99.100", "nosuchtext"]);
+    assert!(text.contains("it has no packet with \"nosuchtext\""), "{text}");
+    assert_eq!(text.matches("it has no packet with").count(), 1, "{text}");
+    let way = stderr(&["-f", "inbound"]);
+    assert!(way.contains("with inbound: only the flags of pcapng"), "{way}");
+    // Of a packet that is cut, the index alone does not tell what is in it.
+    sandbox.file("cut.pcap", &crate::support::Pcap::new(1).packet(1, 2, &[0; 13]).bytes());
+    sandbox.ok(&["ingest", "cut.pcap"]);
+    let cut = stderr(&["192.168.99.100", "203.0.113.9"]);
+    assert!(cut.contains("it has no packet with host 203.0.113.9"), "{cut}");
     let time = stderr(&["53", "--since", "2024-01-01"]);
     assert!(time.contains("no packet of the time that was asked for"), "{time}");
     let quiet = sandbox.run(&["--quiet", "fetch", "--count", "203.0.113.9"]);

@@ -32,8 +32,9 @@ pub(super) fn test(
     if is_dotted {
         multispace0.void().parse_next(input)?;
     }
-    // Two colons begin an address.
-    let operator = if input.starts_with("::") { None } else { opt(operator).parse_next(input)? };
+    // Two colons begin an address, unless the first one is that of a field.
+    let is_address = input.starts_with("::") && FieldId::named(name).is_none();
+    let operator = if is_address { None } else { opt(operator).parse_next(input)? };
     let Some(operator) = operator else {
         input.reset(&start);
         return Ok(None);

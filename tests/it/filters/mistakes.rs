@@ -1,6 +1,7 @@
 //! What is not understood is said, with the place and what to write instead.
 
 use pcap_archiver::query::parse;
+use proptest::prelude::*;
 
 /// Expression; message; what the carets stand below, between `[` and `]`; hint.
 const MISTAKES: &[(&str, &str, &str, &str)] = &[
@@ -432,4 +433,145 @@ fn nothing_nests_without_end() {
     let deep = format!("{}tcp{}", "not (tcp and ".repeat(60), ")".repeat(60));
     let filter = parse(&deep).expect("not too deep");
     assert_eq!(parse(&filter.to_string()), Ok(filter));
+}
+
+/// What expressions are made of, and what they are not.
+const PIECES: &[&str] = &[
+    "and",
+    "or",
+    "not",
+    "!",
+    "&&",
+    "||",
+    "(",
+    ")",
+    "[",
+    "]",
+    ":",
+    "::",
+    ",",
+    "*",
+    "+",
+    "-",
+    "/",
+    "%",
+    "^",
+    "|",
+    "&",
+    "<<",
+    ">>",
+    "=",
+    "==",
+    "!=",
+    "<=",
+    ">=",
+    "<",
+    ">",
+    "host",
+    "net",
+    "mask",
+    "port",
+    "portrange",
+    "src",
+    "dst",
+    "ether",
+    "wlan",
+    "addr1",
+    "type",
+    "subtype",
+    "mgt",
+    "dir",
+    "ip",
+    "ip6",
+    "arp",
+    "rarp",
+    "tcp",
+    "udp",
+    "sctp",
+    "icmp",
+    "icmp6",
+    "proto",
+    "protochain",
+    "vlan",
+    "mpls",
+    "pppoes",
+    "geneve",
+    "broadcast",
+    "multicast",
+    "less",
+    "greater",
+    "len",
+    "gateway",
+    "inbound",
+    "ifindex",
+    "outer",
+    "any",
+    "all",
+    "none",
+    "tcp[tcpflags]",
+    "tcp-syn",
+    "icmp-echo",
+    "file:",
+    "id:",
+    "capture:",
+    "hex:",
+    "hex:0d0a",
+    "source.ip",
+    "source.port",
+    "dns.question.name",
+    "@timestamp",
+    "http.response.status_code",
+    "url.path",
+    "10.0.0.1",
+    "10.0.0.0/8",
+    "2001:db8::1",
+    "::1",
+    "::",
+    "00:00:5e:00:53:01",
+    "80",
+    "0x50",
+    "65536",
+    "4294967296",
+    "80-90",
+    "http",
+    "https",
+    "\"a b\"",
+    "\"a\"i",
+    "\"",
+    "/x/",
+    "/x/i",
+    "/(/",
+    "\\",
+    "é",
+    "\u{0}",
+    "1h",
+    "2020-01-01",
+    "[1 to 2]",
+    "a*",
+    "*.example.com",
+    "example.com",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+
+    /// Any text is understood or refused; what is understood can be written down and read again.
+    #[test]
+    fn any_text_has_one_meaning_or_a_mistake(
+        pieces in prop::collection::vec((prop::sample::select(PIECES), 0..4_u8), 1..12),
+        noise in prop::option::weighted(0.1, any::<String>()),
+    ) {
+        let mut text = noise.unwrap_or_default();
+        for (piece, gap) in pieces {
+            text += if gap == 0 { "" } else { " " };
+            text += piece;
+        }
+        match parse(&text) {
+            Ok(filter) => {
+                let written = filter.to_string();
+                prop_assert_eq!(parse(&written), Ok(filter), "{:?}: {}", text, written);
+            }
+            Err(error) => prop_assert!(!error.message.is_empty() && !error.caret().is_empty()),
+        }
+    }
 }

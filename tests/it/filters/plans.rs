@@ -13,7 +13,9 @@ use pcap_archiver::document::{Document, Value};
 use pcap_archiver::packet::{
     CapturedPacket, Fingerprint, LinkType, Origin, PacketRecord, Source, StoredPacket, Timestamp,
 };
-use pcap_archiver::query::{Filter, Query, matches, parse};
+use pcap_archiver::query::{
+    AddressProtocol, Addresses, Direction, Filter, Host, Predicate, Query, Scope, matches, parse,
+};
 use pcap_archiver::store::Plan;
 use pcap_archiver::store::pushdown::{Abilities, Answering, Condition};
 use proptest::prelude::*;
@@ -228,8 +230,36 @@ fn plans_hold_packets_that_can_be_read_in_two_ways() {
             failed.extend(check(&filter.clone().negated(), &record).err());
         }
     }
-    let said: Vec<String> = failed.iter().take(4000).map(ToString::to_string).collect();
+    let said: Vec<String> = failed.iter().take(40).map(ToString::to_string).collect();
     assert!(failed.is_empty(), "{} failed\n{}", failed.len(), said.join("\n"));
+}
+
+/// A filter that is made without an expression has one meaning, too, wherever a packet is read.
+#[test]
+fn plans_hold_what_no_expression_says() {
+    let protocols = [AddressProtocol::Ip, AddressProtocol::Ip6, AddressProtocol::Arp];
+    let networks = ["10.1.1.1/32", "0.0.0.0/0", "2001:db8::11/128", "::/0"];
+    for (link_type, frame) in ambiguous() {
+        let record = record(CapturedPacket {
+            timestamp: Timestamp::from_nanoseconds(1),
+            link_type: LinkType(link_type),
+            original_length: u32::try_from(frame.len()).unwrap(),
+            data: frame.into(),
+            extras: None,
+        });
+        for (protocol, network) in protocols.iter().flat_map(|p| networks.map(|n| (*p, n))) {
+            for scope in [Scope::Any, Scope::Outer] {
+                let filter = Filter::Is(Predicate::Host(Host {
+                    scope,
+                    protocol: Some(protocol),
+                    direction: Direction::Either,
+                    addresses: Addresses::Network(network.parse().unwrap()),
+                }));
+                check(&filter, &record).unwrap();
+                check(&filter.negated(), &record).unwrap();
+            }
+        }
+    }
 }
 
 fn record(packet: CapturedPacket) -> PacketRecord {
