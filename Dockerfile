@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="pcap-archiver" \
       org.opencontainers.image.description="Stores every packet of your capture files and gives packets back as a capture file" \
       org.opencontainers.image.licenses="MIT"
 # Volumes mounted here for the first time belong to the user of the program.
-RUN install -d -m 700 -o 1000 -g 1000 /data /state /secrets /secrets/web /secrets/users \
+RUN install -d -m 700 -o 1000 -g 1000 /data /state /audit /secrets /secrets/web /secrets/users \
     /keys /keys/all /keys/publish /keys/read /keys/prune
 COPY --from=build /build/target/release/pcap-archiver /usr/local/bin/
 # Nothing is written anywhere else, so that the root file system may be read-only.
