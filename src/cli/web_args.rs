@@ -126,6 +126,19 @@ enum AuthArg {
     Elasticsearch,
 }
 
+/// Counts that may go on at the same time; others wait.
+const COUNTS_AT_ONCE: usize = 4;
+
+/// As a shell reads it.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/.:_-,@+".contains(c);
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 fn size(text: &str) -> Result<u64, String> {
     text.parse::<bytesize::ByteSize>().map(|size| size.as_u64())
 }
@@ -168,6 +181,8 @@ impl WebArgs {
             hosts,
             budgets: self.budgets.budgets(),
             downloads: Arc::new(Semaphore::new(self.budgets.max_downloads as usize)),
+            counts: Semaphore::new(COUNTS_AT_ONCE),
+            store: quoted(&store.url()?.to_string()),
             audit,
         };
         Ok(Server { listener, tls, app: Arc::new(app) })

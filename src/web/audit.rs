@@ -59,6 +59,21 @@ impl Audit {
         Ok(Self { file: Some(Mutex::new(file)) })
     }
 
+    /// Before the first byte, so that there is a line whatever happens then.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn download_begins(&self, download: &Download) -> io::Result<()> {
+        let Download { user, address, query, format } = download;
+        self.append(&json!({
+            "event": "download begins",
+            "user": user,
+            "address": address,
+            "query": query,
+            "format": format,
+        }))
+    }
+
     pub(super) fn download(&self, download: &Download, taken: &Taken) {
         let Download { user, address, query, format } = download;
         let Taken { packets, bytes, sha256, outcome } = taken;
@@ -67,7 +82,7 @@ impl Audit {
             user = user_name, %address, query, format, packets, bytes, sha256, outcome,
             "download"
         );
-        self.append(&json!({
+        self.append_or_log(&json!({
             "event": "download",
             "user": user,
             "address": address,
@@ -80,10 +95,10 @@ impl Audit {
         }));
     }
 
-    pub(super) fn log_in(&self, user: &str, address: IpAddr, succeeded: bool) {
-        let outcome = if succeeded { "logged in" } else { "refused" };
+    /// `outcome`: `logged in`, `refused`, or why it could not be told.
+    pub(super) fn log_in(&self, user: &str, address: IpAddr, outcome: &str) {
         info!(user, %address, outcome, "log-in");
-        self.append(&json!({
+        self.append_or_log(&json!({
             "event": "log-in",
             "user": user,
             "address": address,
@@ -92,15 +107,19 @@ impl Audit {
     }
 
     /// One write for each line: lines of several threads do not mix.
-    fn append(&self, line: &Value) {
-        let Some(file) = &self.file else { return };
+    fn append(&self, line: &Value) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
         let mut line = line.clone();
         line["time"] = Timestamp::now().to_string().into();
         let mut line = harmless_json(line.to_string().into_bytes());
         line.push(b'\n');
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = file.write_all(&line) {
-            error!(%error, "cannot write to the audit file");
+        file.write_all(&line)
+    }
+
+    fn append_or_log(&self, line: &Value) {
+        if let Err(error) = self.append(line) {
+            error!(%error, %line, "cannot write to the audit file");
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use futures::FutureExt as _;
 use futures::stream::{self, Stream};
 use ring::digest;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::capture::{CaptureWriter, Format};
 use crate::packet::PacketRecord;
@@ -17,6 +19,10 @@ use crate::web::budget::Packets;
 
 /// Bytes that are sent together, unless the store has no more at the moment.
 const CHUNK: usize = 64 << 10;
+/// A client that takes nothing for so long is given up: it keeps others out, and a snapshot of the
+/// store alive.
+const STALLED: Duration = Duration::from_mins(2);
+
 /// What the store gave first: a packet, or the end.
 pub(super) struct First(pub(super) Option<PacketRecord>);
 
@@ -44,37 +50,65 @@ impl CaptureStream {
         Self { first, packets, writer, pieces, record }
     }
 
-    /// The file, piece by piece, as fast as it is taken.
+    /// The file, piece by piece, as fast as it is taken. What ends without [`Piece::End`] is an
+    /// error, so that it is not taken for whole.
     pub(super) fn into_chunks(self) -> impl Stream<Item = io::Result<Bytes>> {
-        stream::try_unfold(Some(self), |file| async {
-            match file {
-                Some(file) => file.chunk().await,
-                None => Ok(None),
+        let (pieces, receiver) = mpsc::channel(1);
+        tokio::spawn(self.send(pieces, STALLED));
+        stream::unfold(Some(receiver), |receiver| async {
+            let mut receiver: mpsc::Receiver<Piece> = receiver?;
+            match receiver.recv().await {
+                Some(Piece::Bytes(bytes)) => Some((Ok(bytes), Some(receiver))),
+                Some(Piece::Error(error)) => Some((Err(error), None)),
+                Some(Piece::End) => None,
+                None => Some((Err(io::Error::other("the download was given up")), None)),
             }
         })
     }
 
-    /// The next bytes: what is there at once, not more than a chunk and a packet.
-    async fn chunk(mut self) -> io::Result<Option<(Bytes, Option<Self>)>> {
-        match self.read().await {
-            Ok(goes_on) => {
-                let bytes = self.pieces.take();
-                self.record.sent(&bytes);
-                if goes_on {
-                    return Ok(Some((bytes, Some(self))));
+    /// Reads on as the pieces are taken, until the end, or until nobody takes them any more.
+    async fn send(mut self, pieces: mpsc::Sender<Piece>, patience: Duration) {
+        loop {
+            let read = tokio::select! {
+                () = pieces.closed() => return,
+                read = self.read() => read,
+            };
+            let (piece, goes_on) = match read {
+                Ok(goes_on) => (Piece::Bytes(self.taken()), goes_on),
+                Err(error) => {
+                    self.record.outcome = error.to_string();
+                    tracing::warn!(%error, "download breaks off");
+                    (Piece::Error(error), false)
                 }
-                "complete".clone_into(&mut self.record.outcome);
-                Ok(Some((bytes, None)))
+            };
+            let is_whole = !goes_on && matches!(piece, Piece::Bytes(_));
+            let mut sent = pieces.send_timeout(piece, patience).await;
+            if is_whole && sent.is_ok() {
+                sent = pieces.send_timeout(Piece::End, patience).await;
             }
-            Err(error) => {
-                self.record.outcome = error.to_string();
-                tracing::warn!(%error, "download breaks off");
-                Err(error)
+            match sent {
+                Ok(()) if goes_on => {}
+                Ok(()) if is_whole => {
+                    "complete".clone_into(&mut self.record.outcome);
+                    return;
+                }
+                Err(SendTimeoutError::Timeout(_)) => {
+                    self.record.outcome =
+                        format!("the client took nothing for {} seconds", patience.as_secs());
+                    return;
+                }
+                Ok(()) | Err(SendTimeoutError::Closed(_)) => return,
             }
         }
     }
 
-    /// Whether there is more.
+    fn taken(&mut self) -> Bytes {
+        let bytes = self.pieces.take();
+        self.record.sent(&bytes);
+        bytes
+    }
+
+    /// Writes what is there at once, not more than a chunk and a packet; whether there is more.
     async fn read(&mut self) -> io::Result<bool> {
         let Some(mut writer) = self.writer.take() else { return Ok(false) };
         let mut next = match self.first.take() {
@@ -105,6 +139,14 @@ impl CaptureStream {
         self.writer = Some(writer);
         Ok(true)
     }
+}
+
+/// What is handed over to the connection.
+enum Piece {
+    Bytes(Bytes),
+    /// The file is whole.
+    End,
+    Error(io::Error),
 }
 
 /// What was sent, written down when it is over, however it ends.

@@ -23,6 +23,9 @@ use crate::web::parameters::Parameters;
 
 /// Packets in one answer.
 const SEGMENTS: usize = 500;
+/// Bytes of text in one answer, beyond which it has no further packet, and in one packet.
+const TEXT: usize = 1 << 20;
+const LONGEST_TEXT: usize = 64 << 10;
 
 /// A conversation, packet by packet.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -48,6 +51,8 @@ pub(super) struct Segment {
     bytes: usize,
     /// The payload as text; a dot for each byte that is none.
     text: String,
+    /// Whether the text ends before the payload does.
+    cut: bool,
 }
 
 pub(super) async fn conversation(
@@ -69,15 +74,22 @@ pub(super) async fn conversation(
         Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
     let mut ends: Option<Ends> = None;
     let mut segments = Vec::new();
+    let mut length = 0;
     while segments.len() < SEGMENTS
+        && length < TEXT
         && let Some(record) = packets.next().await?
     {
         let Some(of_packet) = Ends::of(&record) else { continue };
         let ends = ends.get_or_insert_with(|| of_packet.clone());
-        segments.push(segment(&record, u8::from(of_packet.source != ends.source)));
+        let segment = segment(&record, u8::from(of_packet.source != ends.source));
+        length += segment.text.len();
+        segments.push(segment);
     }
     let (next, stopped) = packets.end().await?;
     let Some(Ends { source, destination }) = ends else {
+        if let Some(stopped) = stopped {
+            return Err(ApiError::new(StatusCode::GATEWAY_TIMEOUT, stopped.message));
+        }
         let error = format!("conversation {community_id}: there is no packet of it");
         return Err(ApiError::new(StatusCode::NOT_FOUND, error));
     };
@@ -121,7 +133,8 @@ fn segment(record: &PacketRecord, from: u8) -> Segment {
         timestamp: packet.timestamp.to_string(),
         from,
         bytes: payload.len(),
-        text: readable(payload),
+        text: readable(payload.get(..LONGEST_TEXT).unwrap_or(payload)),
+        cut: payload.len() > LONGEST_TEXT,
     }
 }
 

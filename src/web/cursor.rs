@@ -53,8 +53,11 @@ impl Cursor {
         let Some(stopped) = self.packets.stopped() else {
             return Ok((self.last.filter(|_| !is_last).map(|place| place.text()), None));
         };
-        // Nothing that was looked at has to be looked at again.
-        let looked_at = stopped.last.or(self.last);
+        // Nothing that was looked at has to be looked at again. A page by frame begins at the first
+        // packet: a budget that does not reach the place of this one cannot go on from it.
+        let looked_at = stopped.last.filter(|last| {
+            self.last.is_none_or(|known| last.is_behind(&known, self.order) || *last == known)
+        });
         Ok((looked_at.map(|place| place.text()), Some(stopped)))
     }
 

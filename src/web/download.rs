@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use tokio::time::timeout;
 
@@ -56,6 +56,13 @@ impl FromRequestParts<Arc<App>> for Request {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let address = ConnectInfo::<SocketAddr>::from_request_parts(parts, app).await;
+        // The body has no length. Without chunks its end would be that of the connection, so that a
+        // file which was cut off looked whole.
+        if parts.version < Version::HTTP_11 {
+            let error = "download: HTTP/1.0 cannot tell a whole file from one that was cut off";
+            return Err(ApiError::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, error)
+                .hint("use HTTP/1.1; for nginx that is `proxy_http_version 1.1`"));
+        }
         let ConnectInfo(address) = address.map_err(|error| {
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("download: {error}"))
         })?;
@@ -75,7 +82,7 @@ async fn download(
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "download: too many at once")
             .hint("try again when another one has ended"));
     };
-    let query = parameters.resolved_query(store.as_ref()).await?;
+    let query = parameters.resolved_query(store.as_ref(), app.budgets.query).await?;
     let budget = app.budgets.download;
     let mut packets = Packets::new(store.as_ref(), &query, budget);
     let (first, counts) = begin(store.as_ref(), &query, &mut packets, budget).await?;
@@ -96,6 +103,10 @@ async fn download(
     headers.insert(header::CONTENT_DISPOSITION, name);
     let download =
         audit::Download { user, address: address.ip(), query: text, format: format.to_string() };
+    app.audit.download_begins(&download).map_err(|error| {
+        tracing::error!(%error, "cannot write to the audit file");
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "download: it cannot be written down")
+    })?;
     let record = Record::new(app.clone(), download, permit);
     let file = CaptureStream::new(first, packets, format, record);
     Ok((headers, Body::from_stream(file.into_chunks())).into_response())

@@ -51,13 +51,14 @@ pub(super) async fn histogram(
 ) -> Result<Json<Histogram>, ApiError> {
     let most = parameters.number(&BUCKETS)?;
     let store = caller.store.as_ref();
-    let query = parameters.resolved_query(store).await?;
+    let query = parameters.resolved_query(store, app.budgets.query).await?;
     let extent = app.budgets.query.in_time(extent(store, &query)).await?;
     let Some((from, to)) = extent? else {
         return Ok(Json(Histogram { exact: true, ..Histogram::default() }));
     };
     let timeline = timeline(from, to, most);
     let what = Breakdown { timeline: Some(timeline), top: None };
+    let _turn = app.counts.acquire().await;
     let Counted { counts, exact, stopped } =
         count::count(store, &query, what, app.budgets.query).await?;
     let starts = (0..).map(|bucket| timeline.start_of(bucket).to_string());

@@ -51,6 +51,10 @@ pub struct App {
     pub budgets: Budgets,
     /// Downloads that may go on at the same time.
     pub downloads: Arc<Semaphore>,
+    /// Counts that may go on at the same time: each may take some 100 MB in the embedded store.
+    pub counts: Semaphore,
+    /// How the archive's store is named on a command line.
+    pub store: String,
     /// Who took what.
     pub audit: Audit,
 }

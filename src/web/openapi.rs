@@ -34,7 +34,19 @@ fn document() -> Value {
                             is partial.",
         },
         "paths": paths,
-        "components": { "schemas": schemas.take_definitions(true) },
+        "components": {
+            "schemas": schemas.take_definitions(true),
+            "securitySchemes": {
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "pcap_archiver",
+                    "description": "What POST /api/v1/login sets; over TLS its name is \
+                                    __Host-pcap_archiver. With `--auth none` there is none.",
+                },
+            },
+        },
+        "security": [{ "session": [] }, {}],
     })
 }
 
@@ -50,6 +62,20 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator, refusal: &schemars::S
         }),
         Answer::File(media_type) => json!({
             "description": "The file. A connection that breaks off means that it is not whole.",
+            "headers": {
+                "Content-Disposition": {
+                    "schema": { "type": "string" },
+                    "description": "The name of the file",
+                },
+                "X-Pcap-Archiver-Packets": {
+                    "schema": { "type": "integer" },
+                    "description": "Its packets, where the store can count them before",
+                },
+                "X-Pcap-Archiver-Bytes": {
+                    "schema": { "type": "integer" },
+                    "description": "Its length, likewise; of pcap only",
+                },
+            },
             "content": { *media_type: {} },
         }),
         Answer::Nothing => json!({ "description": "Done" }),
@@ -57,7 +83,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator, refusal: &schemars::S
     let parameters: Vec<Value> = routes::parameters_of(route.path).iter().map(parameter).collect();
     let mut operation = json!({
         "summary": route.summary,
-        "operationId": format!("{} {}", route.method, route.path),
+        "operationId": operation_id(route),
         "parameters": parameters,
         "responses": {
             (if route.method == "post" { "204" } else { "200" }): success,
@@ -73,6 +99,13 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator, refusal: &schemars::S
             json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
     operation
+}
+
+/// A name that generators of clients can use: `get_packets_id`.
+fn operation_id(route: &Route) -> String {
+    let path = route.path.trim_start_matches("/api/v1");
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(route.method).chain(words).collect::<Vec<_>>().join("_")
 }
 
 fn parameter(parameter: &Parameter) -> Value {

@@ -105,7 +105,7 @@ pub(super) async fn list(
     parameters: Parameters,
 ) -> Result<Json<Page>, ApiError> {
     let limit = parameters.number(&LIMIT)?;
-    let query = parameters.resolved_query(caller.store.as_ref()).await?;
+    let query = parameters.resolved_query(caller.store.as_ref(), app.budgets.query).await?;
     let mut pages = Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
     let mut rows = Vec::new();
     while rows.len() < limit

@@ -9,6 +9,7 @@ use crate::packet::Timestamp;
 use crate::query::{self, Order, Query, TimeRange, Words};
 use crate::store::PacketStore;
 use crate::time::{self, Edge};
+use crate::web::budget::Budget;
 use crate::web::error::ApiError;
 use crate::web::routes::{self, Kind, Parameter};
 
@@ -86,7 +87,12 @@ impl Parameters {
 
     /// The same, with the addresses of the hosts that it names, as the archive's own DNS answers
     /// tell them.
-    pub(super) async fn resolved_query(&self, store: &dyn PacketStore) -> Result<Query, ApiError> {
-        Ok(fetch::resolved(store, self.query()?).await?.0)
+    pub(super) async fn resolved_query(
+        &self,
+        store: &dyn PacketStore,
+        budget: Budget,
+    ) -> Result<Query, ApiError> {
+        let resolved = budget.in_time(fetch::resolved(store, self.query()?)).await?;
+        Ok(resolved?.0)
     }
 }

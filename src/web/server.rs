@@ -12,6 +12,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::web::{App, router};
@@ -20,6 +21,8 @@ use crate::web::{App, router};
 const GRACE: Duration = Duration::from_secs(5);
 /// A connection that asks nothing is closed.
 const NEXT_REQUEST: Duration = Duration::from_mins(1);
+/// Between two looks for sessions that are over.
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// Certificate and key of the server.
 #[derive(Debug, Clone)]
@@ -71,8 +74,11 @@ pub async fn serve(
 ) -> io::Result<()> {
     let handle = Handle::new();
     let stopping = handle.clone();
+    let swept = app.clone();
     tokio::spawn(async move {
-        stop.cancelled().await;
+        while timeout(SWEEP, stop.cancelled()).await.is_err() {
+            swept.access.sweep();
+        }
         stopping.graceful_shutdown(Some(GRACE));
     });
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();

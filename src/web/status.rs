@@ -18,6 +18,8 @@ use crate::web::error::ApiError;
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Status {
     store: String,
+    /// Its name on a command line, as a shell reads it.
+    url: String,
     version: &'static str,
     set_up: bool,
     packets: Option<u64>,
@@ -39,6 +41,7 @@ pub(super) async fn status(
     let status = caller.store.status().await?;
     Ok(Json(Status {
         store: status.store,
+        url: app.store.clone(),
         version: env!("CARGO_PKG_VERSION"),
         set_up: status.set_up,
         packets: status.packets,
@@ -69,6 +72,10 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode, Api
         StoreErrorKind::Unauthorized | StoreErrorKind::Forbidden if knows_nobody => {
             Ok(StatusCode::OK)
         }
-        _ => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
+        // Whoever asks here need not know where the archive is.
+        _ => {
+            tracing::warn!(%error, "not ready");
+            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the archive does not answer"))
+        }
     }
 }

@@ -53,7 +53,8 @@ pub(super) async fn summary(
 ) -> Result<Json<Summary>, ApiError> {
     let what = Breakdown { timeline: None, top: Some(TOP) };
     let store = caller.store.as_ref();
-    let query = parameters.resolved_query(store).await?;
+    let query = parameters.resolved_query(store, app.budgets.query).await?;
+    let _turn = app.counts.acquire().await;
     let Counted { counts, exact, stopped } =
         count::count(store, &query, what, app.budgets.query).await?;
     Ok(Json(Summary {

@@ -130,7 +130,8 @@ async fn downloads_and_log_ins_are_written_down() {
     let of = |line: usize, name: &str| lines[line][name].clone();
     assert_eq!((of(0, "event"), of(0, "outcome")), ("log-in".into(), "refused".into()));
     assert_eq!((of(1, "event"), of(1, "outcome")), ("log-in".into(), "logged in".into()));
-    let download = &lines[2];
+    assert_eq!((of(2, "event"), of(2, "user")), ("download begins".into(), "anna".into()));
+    let download = &lines[3];
     let file = sandbox.file("taken.pcap", &bytes).display().to_string();
     let sum = String::from_utf8(oracle("sha256sum", &[&file])).unwrap();
     assert_eq!(download["sha256"], sum.split(' ').next().unwrap());

@@ -40,7 +40,7 @@ describe('the page', () => {
     try {
       await page.goto(address);
       await page.getByRole('heading', { name: 'The archive is empty' }).waitFor();
-      await page.getByText(/pcap-archiver --store .* ingest captures\//).waitFor();
+      await page.getByText(`pcap-archiver --store ${archive.environment.PCAP_ARCHIVER_STORE} ingest captures/`, { exact: true }).waitFor();
       await archive.ingest('everyday.pcap', everyday());
       await page.locator('#grid .rows .row').first().waitFor();
       await page.getByRole('heading', { name: 'The archive is empty' }).waitFor({ state: 'detached' });

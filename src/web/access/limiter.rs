@@ -1,7 +1,7 @@
 //! Wrong passwords have to wait, longer and longer.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ const FREE_FOR_ADDRESS: u32 = 30;
 /// After the first that has to wait; doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// For all that come from one address: many people may be behind it, and nobody shall lock them out.
+const LONGEST_PAUSE_OF_ADDRESS: Duration = Duration::from_secs(10);
 /// Forgotten after so long.
 const MEMORY: Duration = Duration::from_mins(15);
 /// What is remembered; the oldest goes.
@@ -20,6 +22,22 @@ const MOST: usize = 16_384;
 /// Who tries: an address, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key(IpAddr, Option<String>);
+
+impl Key {
+    /// Both that count: the address with this name, and with any.
+    fn both(address: IpAddr, user: &str) -> [Self; 2] {
+        let network = network(address);
+        [Self(network, Some(user.to_owned())), Self(network, None)]
+    }
+}
+
+/// Who has one address of IPv6 has all of the network that it is in.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Failures {
@@ -39,8 +57,8 @@ impl Limiter {
     pub(super) fn pause(&self, address: IpAddr, user: &str) -> Option<Duration> {
         let now = Instant::now();
         let failures = self.failures();
-        let of = |key: Key| failures.get(&key).map(|failures| failures.until);
-        let until = of(Key(address, None)).max(of(Key(address, Some(user.to_owned()))))?;
+        let keys = Key::both(address, user);
+        let until = keys.iter().filter_map(|key| Some(failures.get(key)?.until)).max()?;
         until.checked_duration_since(now).filter(|pause| !pause.is_zero())
     }
 
@@ -51,30 +69,37 @@ impl Limiter {
         let mut failures = self.failures();
         failures
             .retain(|_, failures| now - failures.last < MEMORY.max(failures.until - failures.last));
-        if failures.len() >= MOST
+        while failures.len() + 2 > MOST
             && let Some(oldest) = failures.iter().min_by_key(|(_, failures)| failures.last)
         {
             let oldest = oldest.0.clone();
             failures.remove(&oldest);
         }
-        for (key, free) in
-            [(Key(address, Some(user.to_owned())), FREE), (Key(address, None), FREE_FOR_ADDRESS)]
-        {
+        let limits = [(FREE, LONGEST_PAUSE), (FREE_FOR_ADDRESS, LONGEST_PAUSE_OF_ADDRESS)];
+        for (key, (free, longest)) in Key::both(address, user).into_iter().zip(limits) {
             let nothing = Failures { count: 0, last: now, until: now };
             let failures = failures.entry(key).or_insert(nothing);
             failures.count += 1;
             failures.last = now;
-            failures.until = now + pause_after(failures.count, free);
+            failures.until = now + pause_after(failures.count, free).min(longest);
         }
     }
 
     /// The password was right.
     pub(super) fn succeeded(&self, address: IpAddr, user: &str) {
+        let [of_user, _] = Key::both(address, user);
+        self.undone(address, user);
+        self.failures().remove(&of_user);
+    }
+
+    /// Whether it was right could not be told, so it counts for nothing.
+    pub(super) fn undone(&self, address: IpAddr, user: &str) {
         let mut failures = self.failures();
-        failures.remove(&Key(address, Some(user.to_owned())));
-        if let Some(of_address) = failures.get_mut(&Key(address, None)) {
-            of_address.count = of_address.count.saturating_sub(1);
-            of_address.until = of_address.last;
+        for key in Key::both(address, user) {
+            if let Some(failures) = failures.get_mut(&key) {
+                failures.count = failures.count.saturating_sub(1);
+                failures.until = failures.last;
+            }
         }
     }
 
@@ -126,5 +151,34 @@ mod tests {
         assert_eq!(pause_after(FREE - 1, FREE), Duration::ZERO);
         assert_eq!(pause_after(FREE + 1, FREE), 2 * FIRST_PAUSE);
         assert_eq!(pause_after(u32::MAX, FREE), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn an_address_is_its_network_and_what_cannot_be_told_does_not_count() {
+        let limiter = Limiter::default();
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        for host in 0..=FREE {
+            limiter.begun(address(&format!("2001:db8::{host:x}")), "anna");
+        }
+        assert!(limiter.pause(address("2001:db8::ffff"), "anna").is_some());
+        assert!(limiter.pause(address("2001:db8:0:1::1"), "anna").is_none());
+        for _ in 0..=FREE {
+            limiter.begun(address("::ffff:192.0.2.1"), "anna");
+        }
+        assert!(limiter.pause(address("192.0.2.1"), "anna").is_some());
+        for _ in 0..=FREE {
+            limiter.begun(ADDRESS, "berta");
+            limiter.undone(ADDRESS, "berta");
+        }
+        assert!(limiter.pause(ADDRESS, "berta").is_none());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let limiter = Limiter::default();
+        for address in 0..u32::try_from(MOST).unwrap() {
+            limiter.begun(std::net::Ipv4Addr::from_bits(address).into(), "anna");
+        }
+        assert!(limiter.failures().len() <= MOST);
     }
 }

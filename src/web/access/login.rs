@@ -21,6 +21,8 @@ use crate::web::error::ApiError;
 
 /// What has to come with requests that change something.
 const CSRF_HEADER: &str = "x-csrf-token";
+/// Bytes of a name; those of Elasticsearch are not longer.
+const LONGEST_NAME: usize = 507;
 
 /// Who is logged in.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -70,23 +72,36 @@ pub(in crate::web) async fn log_in(
         return Ok(too_many(pause.as_secs() + 1));
     }
     logins.limiter.begun(from.ip(), &user);
-    let store = match &app.access {
-        Access::Anybody { store } => Some(store.clone()),
-        Access::Users { store, file, .. } => {
-            let password = match credentials {
-                Credentials::Basic { password, .. } => password,
-                Credentials::ApiKey(_) | Credentials::None => return Err(wrong()),
-            };
-            let is_right = is_password(logins, file.clone(), user.clone(), password).await?;
-            is_right.then(|| store.clone())
+    match store_of(&app.access, logins, &user, credentials).await {
+        Ok(Some(store)) => welcome(&app, logins, user, from.ip(), store),
+        Ok(None) => {
+            app.audit.log_in(&user, from.ip(), "refused");
+            Err(wrong())
         }
-        Access::Elasticsearch { open, .. } => open_as(open, credentials).await?,
-    };
-    let Some(store) = store else {
-        app.audit.log_in(&user, from.ip(), false);
-        return Err(wrong());
-    };
-    welcome(&app, logins, user, from.ip(), store)
+        Err(error) => {
+            logins.limiter.undone(from.ip(), &user);
+            app.audit.log_in(&user, from.ip(), "could not be checked");
+            Err(error)
+        }
+    }
+}
+
+/// The store as somebody sees it; `None` when the password is wrong.
+async fn store_of(
+    access: &Access,
+    logins: &Logins,
+    user: &str,
+    credentials: Credentials,
+) -> Result<Option<Arc<dyn PacketStore>>, ApiError> {
+    match (access, credentials) {
+        (Access::Anybody { store }, _) => Ok(Some(store.clone())),
+        (Access::Users { store, file, .. }, Credentials::Basic { password, .. }) => {
+            let is_right = is_password(logins, file.clone(), user.to_owned(), password).await?;
+            Ok(is_right.then(|| store.clone()))
+        }
+        (Access::Users { .. }, Credentials::ApiKey(_) | Credentials::None) => Ok(None),
+        (Access::Elasticsearch { open, .. }, credentials) => open_as(open, credentials).await,
+    }
 }
 
 pub(in crate::web) async fn log_out(
@@ -108,6 +123,10 @@ pub(in crate::web) async fn log_out(
 
 fn credentials(login: Login) -> Result<(String, Credentials), ApiError> {
     match login {
+        // A colon would end the name on its way to Elasticsearch.
+        Login::Password { user, .. } if user.len() > LONGEST_NAME || user.contains(':') => {
+            Err(ApiError::new(StatusCode::BAD_REQUEST, "log in: this cannot be a name"))
+        }
         Login::Password { user, password } => {
             let credentials =
                 Credentials::Basic { username: user.clone(), password: Secret::new(password) };
@@ -173,7 +192,7 @@ fn welcome(
     store: Arc<dyn PacketStore>,
 ) -> Result<Response, ApiError> {
     logins.limiter.succeeded(address, &user);
-    app.audit.log_in(&user, address, true);
+    app.audit.log_in(&user, address, "logged in");
     let token = logins.sessions.begin(user, store).ok_or_else(|| {
         let why = "log in: the system has no random numbers";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, why)

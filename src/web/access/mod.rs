@@ -111,6 +111,11 @@ impl Access {
         }
     }
 
+    /// Forgets what is over; to be called now and then.
+    pub(super) fn sweep(&self) {
+        self.logins().into_iter().for_each(|logins| logins.sessions.sweep());
+    }
+
     /// The store, when it is asked in nobody's name.
     pub(super) async fn unauthenticated(&self) -> StoreResult<Arc<dyn PacketStore>> {
         match self {

@@ -16,6 +16,8 @@ use crate::store::PacketStore;
 const IDLE: Duration = Duration::from_hours(1);
 /// More than people; the oldest goes.
 const MOST: usize = 4_096;
+/// Of one user; the oldest goes.
+const MOST_OF_USER: usize = 16;
 /// Bytes of a token: nobody guesses one.
 const TOKEN_BYTES: usize = 32;
 
@@ -53,17 +55,19 @@ impl Sessions {
     pub(super) fn begin(&self, user: String, store: Arc<dyn PacketStore>) -> Option<Token> {
         let (token, csrf) = (random()?, random()?);
         let now = Instant::now();
-        let session = Session { user, csrf, store, began: now, last_used: now };
+        self.sweep();
         let mut sessions = self.sessions();
-        sessions.retain(|_, session| !self.is_over(session, now));
-        if sessions.len() >= MOST
-            && let Some(oldest) = sessions.iter().min_by_key(|(_, session)| session.last_used)
-        {
-            let oldest = *oldest.0;
-            sessions.remove(&oldest);
-        }
+        make_room(&mut sessions, MOST_OF_USER, |session| session.user == user);
+        make_room(&mut sessions, MOST, |_| true);
+        let session = Session { user, csrf, store, began: now, last_used: now };
         sessions.insert(hash(&token), session);
         Some(Token(token))
+    }
+
+    /// Forgets the sessions that are over, and with them the credentials that they hold.
+    pub(super) fn sweep(&self) {
+        let now = Instant::now();
+        self.sessions().retain(|_, session| !self.is_over(session, now));
     }
 
     /// The session that a token belongs to, which is used now.
@@ -95,6 +99,21 @@ impl Sessions {
     fn sessions(&self) -> MutexGuard<'_, HashMap<[u8; 32], Session>> {
         // Nothing is left half done by a panic: each change is one call.
         self.by_token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the sessions that have not been used for longest, until there are fewer of them than `most`.
+fn make_room(
+    sessions: &mut HashMap<[u8; 32], Session>,
+    most: usize,
+    is_of: impl Fn(&Session) -> bool,
+) {
+    while sessions.values().filter(|session| is_of(session)).count() >= most {
+        let of = sessions.iter().filter(|(_, session)| is_of(session));
+        let Some(oldest) = of.min_by_key(|(_, session)| session.last_used).map(|of| *of.0) else {
+            return;
+        };
+        sessions.remove(&oldest);
     }
 }
 
@@ -139,5 +158,21 @@ mod tests {
         let short = Sessions::new(Duration::ZERO);
         let token = short.begin("anna".into(), store).unwrap();
         assert!(short.find(&token.0).is_none());
+        short.begin("anna".into(), Arc::new(MemoryStore::default())).unwrap();
+        short.sweep();
+        assert!(short.sessions().is_empty());
+    }
+
+    #[test]
+    fn nobody_ends_the_sessions_of_others() {
+        let store: Arc<dyn PacketStore> = Arc::new(MemoryStore::default());
+        let sessions = Sessions::new(Duration::from_hours(1));
+        let anna = sessions.begin("anna".into(), store.clone()).unwrap();
+        let first = sessions.begin("berta".into(), store.clone()).unwrap();
+        for _ in 0..MOST_OF_USER {
+            sessions.begin("berta".into(), store.clone()).unwrap();
+        }
+        assert!(sessions.find(&anna.0).is_some() && sessions.find(&first.0).is_none());
+        assert_eq!(sessions.sessions().len(), 1 + MOST_OF_USER);
     }
 }

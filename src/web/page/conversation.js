@@ -9,6 +9,7 @@ let panel = null;
 let said = null; // the list of what was said
 let foot = null;
 let next = null;
+let ends = null; // of the first page: the sender of the next page's first packet may be the other one
 
 /** Draws the conversation of the state into `target`. */
 export function show(target) {
@@ -22,10 +23,13 @@ export function show(target) {
 
 const load = newest(async (signal) => {
   const first = next === null;
+  if (first) ends = null;
   const id = state.community_id;
   const answer = await get(`conversation/${encodeURIComponent(id)}`, { since: state.since, until: state.until, cursor: next }, signal);
   if (first) panel.replaceChildren(heading(answer), said, foot);
-  said.append(...answer.segments.map((segment) => line(segment, answer.ends)));
+  ends ??= answer.ends;
+  const turned = answer.ends[0] !== ends[0];
+  said.append(...answer.segments.map((segment) => line({ ...segment, from: turned ? 1 - segment.from : segment.from }, ends)));
   next = answer.next;
   end(answer);
 });
@@ -36,7 +40,7 @@ function heading({ ends, community_id: id }) {
     element('button', { type: 'button', onclick: () => change({ q: terms.field('network.community_id', id) }) }, 'Only these packets'));
 }
 
-function line({ packet, timestamp, from, bytes, text }, ends) {
+function line({ packet, timestamp, from, bytes, text, cut }, ends) {
   const time = parse(timestamp);
   const clock = time === null ? visible(timestamp) : parts(time, state.zone, 6).clock;
   return element('li', { class: from === 1 ? 'from-1' : 'from-0' },
@@ -44,7 +48,8 @@ function line({ packet, timestamp, from, bytes, text }, ends) {
       type: 'button', class: 'segment', title: 'Open this packet',
       onclick: () => change({ packet, at: timestamp, community_id: '' }),
     }, element('span', {}, clock), element('span', {}, visible(ends[from] ?? '')), element('span', {}, size(bytes))),
-    text ? element('pre', {}, visibleLines(text)) : null);
+    text ? element('pre', {}, visibleLines(text)) : null,
+    cut ? element('p', { class: 'muted' }, 'More than this is in the packet.') : null);
 }
 
 function end({ stopped }) {

@@ -7,6 +7,8 @@ import { least, summary } from '/summary.js';
 import { span } from '/time.js';
 
 const FOLDER = 'downloads';
+const FILE_HEADER = 24; // bytes of a pcap file's header, and of that of each packet
+const RECORD_HEADER = 16;
 const STALE = 10 * 60_000; // milliseconds after which a file was surely copied to where the user wants it
 
 const dialog = byId('download');
@@ -34,7 +36,7 @@ export async function open() {
   try {
     const amount = summary ?? await get('summary', question());
     known.replaceChildren(element('strong', {}, `${least(amount)}${number(amount.packets)}`), ' packets, ',
-      element('strong', {}, `${least(amount)}${size(amount.bytes)}`), ' on the wire',
+      element('strong', {}, `${least(amount)}${size(amount.captured_bytes)}`), ' captured',
       amount.stopped ? `; ${visible(amount.stopped.message)}` : '');
   } catch (error) {
     known.textContent = visible(error.message);
@@ -50,12 +52,15 @@ async function begin(event) {
   event.preventDefault();
   const format = new FormData(event.target).get('format');
   const address = url(format, question());
-  if (!('createWritable' in (globalThis.FileSystemFileHandle?.prototype ?? {}))) {
+  running = new AbortController();
+  // Some browsers have no such space, others not now: in private windows, or on a full disk.
+  const room = await place().catch(() => null);
+  if (!room) {
+    running = null;
     dialog.close();
     hand(address, '');
     return;
   }
-  running = new AbortController();
   const bar = element('progress', { 'aria-label': 'Progress' });
   const text = element('p', { class: 'amount', role: 'status' }, 'Waiting for the first packet …');
   const stop = element('button', { type: 'button', onclick: () => running?.abort() }, 'Stop');
@@ -63,7 +68,7 @@ async function begin(event) {
     element('p', { class: 'muted' }, 'You may close this box; the download goes on.'),
     element('div', { class: 'buttons' }, stop, element('button', { type: 'button', onclick: () => dialog.close() }, 'Close')));
   try {
-    await transfer(address, running.signal, (status) => show(bar, text, status));
+    await transfer(address, room, running.signal, (status) => show(bar, text, status));
     dialog.close();
   } catch (error) {
     const stopped = error.name === 'AbortError';
@@ -90,17 +95,14 @@ function show(bar, text, { received, bytes, started }) {
 }
 
 // A connection that is cut makes `read` fail, and with it the whole transfer.
-async function transfer(address, signal, progress) {
-  const response = await request(address, { signal });
-  const bytes = Number(response.headers.get('X-Pcap-Archiver-Bytes')) || summary?.bytes || 0;
-  const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? 'fetch.pcap';
-  const folder = await cleared();
-  const key = `${Date.now()}-${crypto.randomUUID()}`;
-  const handle = await folder.getFileHandle(key, { create: true });
-  const file = await handle.createWritable();
+async function transfer(address, { folder, key, handle, file }, signal, progress) {
   const started = performance.now();
   let received = 0;
+  let name = 'fetch.pcap';
   try {
+    const response = await request(address, { signal });
+    const bytes = Number(response.headers.get('X-Pcap-Archiver-Bytes')) || expected();
+    name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? name;
     const reader = response.body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       await file.write(part.value);
@@ -109,6 +111,7 @@ async function transfer(address, signal, progress) {
     }
     await file.close();
   } catch (error) {
+    running?.abort();
     await file.abort().catch(() => {});
     await folder.removeEntry(key).catch(() => {});
     throw error;
@@ -120,6 +123,19 @@ async function transfer(address, signal, progress) {
     folder.removeEntry(key).catch(() => {});
   }, STALE);
   toast(`${name}: ${size(received)}`);
+}
+
+/** Bytes of the file, by what the summary counted; the headers of pcapng are a little longer. */
+function expected() {
+  return summary ? FILE_HEADER + summary.packets * RECORD_HEADER + summary.captured_bytes : 0;
+}
+
+/** A file of the browser's, open for writing. */
+async function place() {
+  const folder = await cleared();
+  const key = `${Date.now()}-${crypto.randomUUID()}`;
+  const handle = await folder.getFileHandle(key, { create: true });
+  return { folder, key, handle, file: await handle.createWritable() };
 }
 
 /** The folder for downloads, without what earlier pages left there. */

@@ -72,6 +72,8 @@ function show(kind, done) {
 }
 
 async function leave() {
+  // Another tab may have logged in anew since.
+  await refresh();
   await post('logout', {}, { anonymous: true });
   // Nothing of what was seen stays in the page.
   location.reload();

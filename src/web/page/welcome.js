@@ -24,8 +24,8 @@ export async function nothing(filled) {
   if (empty) wait(filled);
 }
 
-function fill({ store, set_up: ready }) {
-  const at = visible(store);
+function fill({ url, set_up: ready }) {
+  const at = visible(url);
   const commands = [
     ...(ready ? [] : [['Make the store ready, once', `pcap-archiver --store ${at} setup`]]),
     ['Capture files', `pcap-archiver --store ${at} ingest captures/`],
