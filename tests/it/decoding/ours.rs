@@ -40,7 +40,7 @@ pub fn read(path: &Path) -> Option<Vec<Ours>> {
     while let Some((frame, packet)) = reader.next_packet().unwrap() {
         let capture = *capture.get_or_insert_with(|| Fingerprint::of(&packet));
         let mut layers = decode(&packet);
-        fragments.apply(&mut layers);
+        fragments.apply(packet.timestamp, &mut layers);
         let origin = Origin { capture, frame, source: source.clone() };
         let record = PacketRecord { stored: StoredPacket::new(packet, origin), layers };
         let document = Document::of(&record);
