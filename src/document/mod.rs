@@ -196,7 +196,7 @@ impl<'a> Document<'a> {
         if let Some(ether_type) = layers.ether_type {
             self.add_number(FieldId::PacketEtherType, ether_type);
         }
-        if let [outer, inner @ ..] = layers.vlan_ids.as_slice() {
+        if let [outer, inner @ ..] = layers.vlan_ids_of_one_frame() {
             self.add_text(FieldId::NetworkVlanId, outer.to_string());
             if let Some(inner) = inner.last() {
                 self.add_text(FieldId::NetworkInnerVlanId, inner.to_string());
@@ -436,6 +436,59 @@ mod tests {
 
     use super::*;
     use crate::packet::{CapturedPacket, Fingerprint, LinkType, Origin, Source, TcpFlags};
+
+    fn document(layers: Layers) -> serde_json::Value {
+        let packet = CapturedPacket {
+            timestamp: Timestamp::default(),
+            link_type: LinkType::ETHERNET,
+            original_length: 60,
+            data: Bytes::new(),
+            extras: None,
+        };
+        let source = Source { file_name: "a".into(), file_path: "a".into(), sensor: None };
+        let origin = Origin { capture: Fingerprint([0; 16]), frame: 7, source: Arc::new(source) };
+        let record = PacketRecord { stored: StoredPacket::new(packet, origin), layers };
+        let mut json = Vec::new();
+        Document::of(&record).write_json(&mut json);
+        serde_json::from_slice(&json).unwrap()
+    }
+
+    #[test]
+    fn what_is_around_the_innermost_packet_is_outer() {
+        let network = |last: u8, ports: (u16, u16)| NetworkLayer {
+            kind: crate::packet::NetworkKind::Ipv4,
+            source: [192, 0, 2, last].into(),
+            destination: [198, 51, 100, last].into(),
+            next_header: 17,
+            protocol: 17,
+            fragment: None,
+            transport: Some(Transport::Udp { source: ports.0, destination: ports.1 }),
+        };
+        let tunnel = |kind| crate::packet::Tunnel { kind, id: None };
+        let json = document(Layers {
+            names: vec!["ethernet", "vlan", "ipv4", "udp", "vxlan", "ethernet", "vlan", "vlan"],
+            vlan_ids: vec![5, 6, 7],
+            networks: vec![network(1, (50_000, 4789)), network(2, (1, 2)), network(3, (53, 54))],
+            tunnels: vec![tunnel("vxlan"), tunnel("geneve")],
+            passed: vec![[203, 0, 113, 1].into()],
+            ..Layers::default()
+        });
+        assert_eq!(
+            json["packet"]["outer"],
+            serde_json::json!({
+                "destination": { "ip": ["198.51.100.1", "198.51.100.2"], "port": [4789, 2] },
+                "source": { "ip": ["192.0.2.1", "192.0.2.2"], "port": [50_000, 1] },
+            })
+        );
+        assert_eq!(
+            (json["source"]["ip"].as_str(), &json["source"]["port"]),
+            (Some("192.0.2.3"), &serde_json::json!(53))
+        );
+        assert_eq!(json["network"]["vlan"]["id"], "5");
+        assert_eq!(json["network"]["inner"], serde_json::Value::Null, "tags of another frame");
+        let related = json["related"]["ip"].as_array().unwrap();
+        assert!(related.len() == 7 && related.contains(&"203.0.113.1".into()));
+    }
 
     #[test]
     fn fields_nest_and_lists_stay_lists() {
