@@ -29,9 +29,9 @@ impl Ours {
     }
 }
 
-/// Every packet of a capture; `None` when it is no capture that this program reads.
-pub fn read(path: &Path) -> Option<Vec<Ours>> {
-    let mut reader = CaptureReader::open(path).ok()?;
+/// Every packet of a capture; or why it is no capture that this program reads.
+pub fn read(path: &Path) -> Result<Vec<Ours>, String> {
+    let mut reader = CaptureReader::open(path).map_err(|error| error.to_string())?;
     let source = Source { file_name: String::new(), file_path: String::new(), sensor: None };
     let source = Arc::new(source);
     let mut capture = None;
@@ -48,5 +48,5 @@ pub fn read(path: &Path) -> Option<Vec<Ours>> {
         let stored = stored.collect();
         packets.push(Ours { record, stored });
     }
-    Some(packets)
+    Ok(packets)
 }
