@@ -214,7 +214,9 @@ impl<'a> Document<'a> {
             let mut names: Vec<&str> = names.iter().filter_map(|name| name.as_deref()).collect();
             // The target is mostly one of the others.
             names.dedup();
-            names.into_iter().for_each(|name| self.add_text(field, name));
+            for name in names {
+                self.add_text(field, name);
+            }
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn id(id: u32) -> Option<TunnelId> {
-    Some(TunnelId::One(id))
+fn one(id: u32) -> TunnelId {
+    TunnelId::One(id)
 }
 
 #[test]
@@ -33,15 +33,15 @@ fn tunnels_have_numbers() {
     let udp = |port, header: &[u8], payload: &[u8]| datagram(port, &[header, payload].concat());
     let gre = |header: &[u8], payload: &[u8]| ipv4(47, 0, &[header, payload].concat());
     for (packet, kind, expected) in [
-        (udp(1701, &[0, 2, 0, 5, 0, 6], &ppp), "l2tp", Some(TunnelId::Session(5, 6))),
-        (udp(1701, &[0, 3, 0, 0, 0, 0, 0, 78], &frame), "l2tp", id(78)),
-        (ipv4(115, 0, &[&[0, 0, 0, 77], frame.as_slice()].concat()), "l2tp", id(77)),
-        (gre(&[0x30, 1, 0x88, 0x0b, 0, 40, 0, 17, 0, 0, 0, 5], &ppp), "pptp", id(17)),
-        (gre(&[0x20, 0, 0x65, 0x58, 1, 0x23, 0x45, 1], &frame), "nvgre", id(0x0001_2345)),
-        (udp(4790, &[0x0c, 0, 0, 1, 0, 0, 7, 0], &inner), "vxlan-gpe", id(7)),
+        (udp(1701, &[0, 2, 0, 5, 0, 6], &ppp), "l2tp", TunnelId::Session(5, 6)),
+        (udp(1701, &[0, 3, 0, 0, 0, 0, 0, 78], &frame), "l2tp", one(78)),
+        (ipv4(115, 0, &[&[0, 0, 0, 77], frame.as_slice()].concat()), "l2tp", one(77)),
+        (gre(&[0x30, 1, 0x88, 0x0b, 0, 40, 0, 17, 0, 0, 0, 5], &ppp), "pptp", one(17)),
+        (gre(&[0x20, 0, 0x65, 0x58, 1, 0x23, 0x45, 1], &frame), "nvgre", one(0x0001_2345)),
+        (udp(4790, &[0x0c, 0, 0, 1, 0, 0, 7, 0], &inner), "vxlan-gpe", one(7)),
     ] {
         let layers = layers(LinkType::RAW, &packet);
-        assert_eq!(layers.tunnels, [Tunnel { kind, id: expected }]);
+        assert_eq!(layers.tunnels, [Tunnel { kind, id: Some(expected) }]);
         assert_eq!(layers.networks.len(), 2, "{kind}");
     }
 }

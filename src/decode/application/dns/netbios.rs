@@ -56,7 +56,7 @@ pub(super) fn name(dotted: &str) -> Option<String> {
     let (purpose, name) = bytes.split_last()?;
     let name = padded(name);
     let dot = if scope.is_empty() { "" } else { "." };
-    Some(format!("{name}<{purpose:02x}>{dot}{scope}"))
+    Some(format!("{}{dot}{scope}", shown(&name, *purpose)))
 }
 
 /// Reads the value of a record; `None` when it is not as it says. Types that are none of NetBIOS's
@@ -95,9 +95,14 @@ fn names(mut data: Cursor<'_>, found: &mut DnsRecord) -> Option<()> {
         if !found.data.is_empty() {
             found.data.push(' ');
         }
-        found.data.push_str(&format!("{name}<{purpose:02x}>"));
+        found.data.push_str(&shown(&name, *purpose));
     }
     Some(())
+}
+
+/// A name with its purpose.
+fn shown(name: &str, purpose: u8) -> String {
+    format!("{name}<{purpose:02x}>")
 }
 
 /// Fifteen bytes, filled up with spaces or zeros.

@@ -90,14 +90,14 @@ fn ntlm_challenge() -> Vec<u8> {
     message
 }
 
-fn server() -> Option<Box<Challenger>> {
-    Some(Box::new(Challenger {
+fn server() -> Challenger {
+    Challenger {
         target: some("DOM"),
         netbios_computer: some("SRV"),
         netbios_domain: some("DOM"),
         dns_computer: some("srv.dom.example"),
         dns_domain: some("dom.example"),
-    }))
+    }
 }
 
 #[test]
@@ -105,11 +105,11 @@ fn who_asks_with_ntlm() {
     use base64::Engine as _;
     let token = base64::prelude::BASE64_STANDARD.encode(ntlm_challenge());
     let answer = format!("HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM {token}\r\n\r\n");
-    assert_eq!(details(tcp(80, answer.as_bytes())).challenger, server());
+    assert_eq!(details(tcp(80, answer.as_bytes())).challenger, Some(Box::new(server())));
     // Every message of the packet is looked at.
     let messages = [ntlm_challenge(), ntlm_message()].concat();
     let found = details(tcp(445, &smb_2(1, 0, 1, &messages)));
-    assert_eq!((found.challenger, found.user), (server(), alice()));
+    assert_eq!((found.challenger, found.user), (Some(Box::new(server())), alice()));
     for length in 0..ntlm_challenge().len() {
         let cut = details(tcp(445, &smb_2(1, 0, 1, &ntlm_challenge()[..length])));
         let name = cut.challenger.and_then(|challenger| challenger.dns_computer);

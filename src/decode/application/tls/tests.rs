@@ -118,6 +118,30 @@ fn published_ja4() {
     assert!(notes.is_empty());
 }
 
+/// The hello of Chrome over QUIC, and the fingerprint that FoxIO publishes for it.
+#[test]
+fn published_ja4_over_quic() {
+    let algorithms = [0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0201];
+    let extensions = [
+        extension(0x0010, &sized(&sized_u8(b"h3"))),
+        server_name("cloudflare-quic.com"),
+        extension(0x002d, &[1, 1]),
+        extension(0x001b, &[2, 0, 2]),
+        extension(0x000a, &sized(&numbers(&[29, 23, 24]))),
+        extension(0x0033, &[]),
+        extension(0x002b, &sized_u8(&numbers(&[0x0304]))),
+        extension(0x0039, &[]),
+        extension(0x4469, &[0, 3, 2, b'h', b'3']),
+        extension(0x000d, &sized(&numbers(&algorithms))),
+    ];
+    let hello = client_hello(0x0303, &[0x1301, 0x1302, 0x1303], Some(&extensions));
+    let mut notes = Vec::new();
+    let tls = in_quic(&hello[5..], &mut notes).unwrap();
+    let ja4 = tls.client.unwrap().ja4.unwrap();
+    assert_eq!(ja4, "q13d0310h3_55b375c5d22e_cd85d2d88918");
+    assert!(notes.is_empty());
+}
+
 #[test]
 fn first_protocol_in_ja4() {
     for (protocol, expected) in
