@@ -37,6 +37,10 @@ pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {
             break;
         }
     }
+    // The credentials of a server's answer stand behind its result.
+    if exchange.operations.iter().any(|name| name == "bind_response") {
+        found.challenger = ntlm::read(payload).1;
+    }
     found.message = Application::from(exchange).message;
     Some(Found::with(&["ldap"], found))
 }

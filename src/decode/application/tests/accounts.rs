@@ -110,6 +110,13 @@ fn who_asks_with_ntlm() {
     let messages = [ntlm_challenge(), ntlm_message()].concat();
     let found = details(tcp(445, &smb_2(1, 0, 1, &messages)));
     assert_eq!((found.challenger, found.user), (Some(Box::new(server())), alice()));
+    let credentials = ntlm_challenge();
+    let length = u8::try_from(credentials.len()).unwrap();
+    let mut bind = vec![0x30, 0x81, length + 16, 2, 1, 1, 0x61, 0x81, length + 10];
+    bind.extend([0x0a, 1, 14, 4, 0, 4, 0, 0x87, 0x81, length]);
+    bind.extend(credentials);
+    let found = details(tcp(389, &bind));
+    assert_eq!(found.challenger, Some(Box::new(server())));
     for length in 0..ntlm_challenge().len() {
         let cut = details(tcp(445, &smb_2(1, 0, 1, &ntlm_challenge()[..length])));
         let name = cut.challenger.and_then(|challenger| challenger.dns_computer);
