@@ -24,8 +24,8 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let mut layers = decode(&packet);
     let mut fragments = Fragments::default();
-    fragments.apply(&mut layers);
-    fragments.apply(&mut layers);
+    fragments.apply(packet.timestamp, &mut layers);
+    fragments.apply(packet.timestamp, &mut layers);
     assert!(layers.networks.len() <= MOST_LAYERS);
     assert!(layers.tunnels.len() <= 2 * MOST_LAYERS);
     assert!(layers.vlan_ids.len() <= MOST_LAYERS);

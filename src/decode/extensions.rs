@@ -4,6 +4,8 @@
 //! Walked by hand: etherparse 0.21 reads beyond the end when a chain that was cut short is
 //! iterated, and it takes the middle of a datagram, in a later fragment, for headers.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use crate::decode::{MOST_LAYERS, cut, too_deep, u32_at};
 use crate::packet::{Fragment, Layers, Stop};
 
@@ -17,6 +19,16 @@ const DESTINATION_OPTIONS: u8 = 60;
 const FRAGMENT_LENGTH: usize = 8;
 /// Place of the security parameters index (RFC 4302, section 2).
 const SECURITY_INDEX: usize = 4;
+
+/// Types of routing headers that hold whole addresses: the first one (RFC 5095), that of mobile
+/// nodes (RFC 6275), and segment routing (RFC 8754), which has other things behind them.
+const SOURCE_ROUTE: u8 = 0;
+const MOBILE: u8 = 2;
+const SEGMENTS: u8 = 4;
+const ROUTING_TYPE: usize = 2;
+const LAST_SEGMENT: usize = 4;
+const ROUTE: usize = 8;
+const ADDRESS: usize = 16;
 
 /// The end of the headers between the fixed header and what is carried.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,6 +71,9 @@ pub(super) fn walk<'a>(
             chain.stop = Some(cut(name));
             return chain;
         };
+        if chain.protocol == ROUTING {
+            layers.passed.extend(route(header));
+        }
         let is_fragment = chain.protocol == FRAGMENT;
         chain.protocol = header[0];
         chain.payload = payload;
@@ -96,6 +111,19 @@ fn split(protocol: u8, data: &[u8]) -> Option<(&[u8], &[u8])> {
         // In units of 8 bytes, less one.
         _ => (length + 1) * 8,
     })
+}
+
+/// The addresses that a packet has passed, or has still to pass. `header` is whole.
+fn route(header: &[u8]) -> impl Iterator<Item = IpAddr> {
+    let most = match header[ROUTING_TYPE] {
+        SOURCE_ROUTE | MOBILE => usize::MAX,
+        SEGMENTS => usize::from(header[LAST_SEGMENT]) + 1,
+        _ => 0,
+    };
+    let addresses = header.get(ROUTE..).unwrap_or_default().chunks_exact(ADDRESS).take(most);
+    addresses
+        .filter_map(|bytes| <[u8; ADDRESS]>::try_from(bytes).ok())
+        .map(|a| Ipv6Addr::from(a).into())
 }
 
 /// `header` is whole.
@@ -157,6 +185,22 @@ mod tests {
         let (chain, layers) = walk(DESTINATION_OPTIONS, &data);
         assert_eq!(chain.stop.unwrap().layer, "nesting");
         assert_eq!(layers.names.len(), MOST_LAYERS);
+    }
+
+    #[test]
+    fn a_route_is_noted() {
+        let address = |last: u8| [&[0x20, 1, 0x0d, 0xb8][..], &[0; 11], &[last]].concat();
+        let last: [Ipv6Addr; 2] = ["2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap()];
+        for (kind, last_segment, expected) in
+            [(0, 0, &last[..]), (4, 0, &last[..1]), (4, 1, &last), (3, 1, &[])]
+        {
+            let header = [17, 4, kind, 1, last_segment, 0, 0, 0];
+            let data = [&header[..], &address(1), &address(2), b"udp"].concat();
+            let (chain, layers) = walk(ROUTING, &data);
+            assert_eq!(chain.payload, b"udp");
+            assert_eq!(layers.passed, expected, "type {kind}");
+            assert_eq!(layers.addresses(), expected);
+        }
     }
 
     #[test]

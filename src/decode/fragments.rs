@@ -3,11 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
-use crate::packet::{Layers, NetworkLayer, PacketRecord};
+use crate::packet::{Layers, NetworkLayer, PacketRecord, Timestamp};
 
 /// Datagrams that are remembered: some seconds of fragments at any rate that is captured, in
 /// less than a megabyte.
 const MOST: usize = 8192;
+/// Nanoseconds that may be between a datagram's first fragment and a later one (RFC 8200, section
+/// 4.5): a number that comes again later is that of another datagram.
+const LONGEST_TIME: u128 = 60_000_000_000;
 
 /// What the first fragments of a capture told, for the fragments behind them.
 ///
@@ -15,7 +18,7 @@ const MOST: usize = 8192;
 /// together.
 #[derive(Debug, Default)]
 pub struct Fragments {
-    ports: HashMap<Datagram, (u16, u16)>,
+    ports: HashMap<Datagram, First>,
     /// Oldest first.
     order: VecDeque<Datagram>,
 }
@@ -29,15 +32,31 @@ struct Datagram {
     next_header: u8,
 }
 
+/// What a first fragment tells, and when it came.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    ports: (u16, u16),
+    time: Timestamp,
+}
+
+impl First {
+    /// The ports, for a later fragment of this time; captures are not always in order.
+    fn ports_at(self, time: Timestamp) -> Option<(u16, u16)> {
+        let between = self.time.nanoseconds().abs_diff(time.nanoseconds());
+        (between <= LONGEST_TIME).then_some(self.ports)
+    }
+}
+
 impl Fragments {
     /// Takes the packets of one capture, in their order: remembers a first fragment, and tells a
     /// later one its ports.
-    pub fn apply(&mut self, layers: &mut Layers) {
+    pub fn apply(&mut self, time: Timestamp, layers: &mut Layers) {
         for (datagram, ports) in firsts(layers) {
-            self.remember(datagram, ports);
+            self.remember(datagram, First { ports, time });
         }
         if let Some(datagram) = later(layers) {
-            layers.fragment_ports = self.ports.get(&datagram).copied();
+            let first = self.ports.get(&datagram);
+            layers.fragment_ports = first.and_then(|first| first.ports_at(time));
         }
     }
 
@@ -47,7 +66,7 @@ impl Fragments {
     pub fn apply_to_all(&mut self, records: &mut [PacketRecord]) {
         let mut is_complete = true;
         for record in &mut *records {
-            self.apply(&mut record.layers);
+            self.apply(record.stored.packet.timestamp, &mut record.layers);
             is_complete &=
                 later(&record.layers).is_none() || record.layers.fragment_ports.is_some();
         }
@@ -56,17 +75,20 @@ impl Fragments {
         }
         let mut following = HashMap::new();
         for record in records.iter_mut().rev() {
-            following.extend(firsts(&record.layers));
+            let time = record.stored.packet.timestamp;
+            let firsts = firsts(&record.layers);
+            following.extend(firsts.map(|(datagram, ports)| (datagram, First { ports, time })));
             if record.layers.fragment_ports.is_none()
                 && let Some(datagram) = later(&record.layers)
             {
-                record.layers.fragment_ports = following.get(&datagram).copied();
+                let first = following.get(&datagram);
+                record.layers.fragment_ports = first.and_then(|first| first.ports_at(time));
             }
         }
     }
 
-    fn remember(&mut self, datagram: Datagram, ports: (u16, u16)) {
-        if self.ports.insert(datagram, ports).is_some() {
+    fn remember(&mut self, datagram: Datagram, first: First) {
+        if self.ports.insert(datagram, first).is_some() {
             return;
         }
         self.order.push_back(datagram);
@@ -124,9 +146,26 @@ mod tests {
         Layers { networks: vec![network], ..Layers::default() }
     }
 
-    fn ports(fragments: &mut Fragments, mut layers: Layers) -> Option<(u16, u16)> {
-        fragments.apply(&mut layers);
+    fn ports(fragments: &mut Fragments, layers: Layers) -> Option<(u16, u16)> {
+        ports_at(0, fragments, layers)
+    }
+
+    fn ports_at(seconds: i64, fragments: &mut Fragments, mut layers: Layers) -> Option<(u16, u16)> {
+        fragments.apply(Timestamp::from_parts(seconds, 0), &mut layers);
         layers.fragment_ports
+    }
+
+    #[test]
+    fn an_old_first_fragment_is_that_of_another_datagram() {
+        let mut fragments = Fragments::default();
+        let first = || fragment(1, 0, Some((5, 6)));
+        assert_eq!(ports_at(100, &mut fragments, first()), None);
+        assert_eq!(ports_at(160, &mut fragments, fragment(1, 8, None)), Some((5, 6)));
+        assert_eq!(ports_at(161, &mut fragments, fragment(1, 8, None)), None);
+        assert_eq!(ports_at(40, &mut fragments, fragment(1, 8, None)), Some((5, 6)));
+        assert_eq!(ports_at(39, &mut fragments, fragment(1, 8, None)), None);
+        ports_at(150, &mut fragments, first());
+        assert_eq!(ports_at(161, &mut fragments, fragment(1, 8, None)), Some((5, 6)), "again");
     }
 
     #[test]
@@ -145,7 +184,7 @@ mod tests {
         let mut fragments = Fragments::default();
         for number in 0..=MOST {
             let identification = u32::try_from(number).unwrap();
-            fragments.apply(&mut fragment(identification, 0, Some((5, 6))));
+            ports(&mut fragments, fragment(identification, 0, Some((5, 6))));
         }
         assert_eq!(fragments.ports.len(), MOST);
         assert_eq!(fragments.order.len(), MOST);

@@ -1,6 +1,6 @@
 //! IPv4, IPv6, ARP and RARP.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{ArpPacketSlice, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
@@ -11,6 +11,17 @@ use crate::packet::{Fragment, Layers, NetworkKind, NetworkLayer};
 /// Bytes of an IPv4 header without options (RFC 791), and of an IPv6 header (RFC 8200).
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
+/// Places of the source in them; the destination follows it.
+const IPV4_SOURCE: usize = 12;
+const IPV6_SOURCE: usize = 8;
+/// Options of IPv4 (RFC 791, section 3.1): the end and the filler are a byte long; loose and
+/// strict route and the record of one hold addresses behind length and pointer.
+const OPTION_END: u8 = 0;
+const OPTION_FILLER: u8 = 1;
+const ROUTES: [u8; 3] = [131, 137, 7];
+const ROUTE_HEADER: usize = 3;
+/// Place of the sender in a packet of ARP, behind its hardware address (RFC 826).
+const ARP_ADDRESSES: usize = 8;
 
 /// IP of the version that its first four bits name.
 pub(super) fn ip<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
@@ -46,7 +57,10 @@ pub(super) fn ipv4<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
             return ipv6(data, layers);
         }
         Err(error) => {
-            layers.networks.extend(ipv4_addresses(data));
+            match ipv4_addresses(data) {
+                Some(network) => layers.networks.push(network),
+                None => layers.passed.extend(ipv4_at(data, IPV4_SOURCE)),
+            }
             return Err(stop("ipv4", error));
         }
     };
@@ -59,6 +73,7 @@ pub(super) fn ipv4<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
         next_header,
         identification: header.identification().into(),
     });
+    layers.passed.extend(route(&header.slice()[IPV4_HEADER..]));
     let rest = data.get(header.slice().len()..).unwrap_or_default();
     let length = usize::from(header.total_len()).checked_sub(header.slice().len());
     let network = NetworkLayer {
@@ -91,9 +106,43 @@ fn ipv4_addresses(data: &[u8]) -> Option<NetworkLayer> {
     })
 }
 
+/// The addresses that a packet has passed, or has still to pass; places that nobody has filled yet
+/// are zeros.
+fn route(mut options: &[u8]) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    loop {
+        let (kind, length) = match *options {
+            [OPTION_END, ..] | [] => return addresses,
+            [OPTION_FILLER, ..] => (OPTION_FILLER, 1),
+            [kind, length, ..] if length > 1 => (kind, usize::from(length)),
+            _ => return addresses,
+        };
+        let Some((option, rest)) = options.split_at_checked(length) else { return addresses };
+        if ROUTES.contains(&kind) {
+            let places = option.get(ROUTE_HEADER..).unwrap_or_default().chunks_exact(4);
+            addresses.extend(places.filter_map(|place| ipv4_at(place, 0)));
+            addresses.retain(|address| !address.is_unspecified());
+        }
+        options = rest;
+    }
+}
+
+fn ipv4_at(data: &[u8], at: usize) -> Option<IpAddr> {
+    data.get(at..)?.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into())
+}
+
 pub(super) fn ipv6<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     layers.names.push("ipv6");
-    let header = Ipv6HeaderSlice::from_slice(data).map_err(|error| stop("ipv6", error))?;
+    let header = match Ipv6HeaderSlice::from_slice(data) {
+        Ok(header) => header,
+        Err(error) => {
+            // Cut behind the source: it can still be found by that.
+            let source = data.get(IPV6_SOURCE..).and_then(<[u8]>::first_chunk::<16>);
+            let source = source.filter(|_| data[0] >> 4 == 6);
+            layers.passed.extend(source.map(|octets| IpAddr::from(Ipv6Addr::from(*octets))));
+            return Err(stop("ipv6", error));
+        }
+    };
     let rest = data.get(header.slice().len()..).unwrap_or_default();
     let next_header = header.next_header().0;
     let network = NetworkLayer {
@@ -141,6 +190,13 @@ fn carry<'a>(
     Ok(Some(Next::Carried(Carried { protocol, data: payload, length: length - headers, family })))
 }
 
+/// The sender in a packet of ARP that was cut behind it.
+fn sender(data: &[u8]) -> Option<IpAddr> {
+    let [_, _, high, low, hardware, 4, ..] = *data else { return None };
+    let is_ipv4 = u16::from_be_bytes([high, low]) == ethernet::IPV4;
+    ipv4_at(data, ARP_ADDRESSES + usize::from(hardware)).filter(|_| is_ipv4)
+}
+
 /// ARP and RARP for IPv4; of other protocols only the name is kept.
 pub(super) fn address_resolution<'a>(
     kind: NetworkKind,
@@ -148,7 +204,13 @@ pub(super) fn address_resolution<'a>(
     layers: &mut Layers,
 ) -> Step<'a> {
     layers.names.push(kind.name());
-    let packet = ArpPacketSlice::from_slice(data).map_err(|error| stop(kind.name(), error))?;
+    let packet = match ArpPacketSlice::from_slice(data) {
+        Ok(packet) => packet,
+        Err(error) => {
+            layers.passed.extend(sender(data));
+            return Err(stop(kind.name(), error));
+        }
+    };
     // Filters look for the addresses where those of Ethernet and IPv4 stand.
     layers.ambiguous |= (packet.hw_addr_size(), packet.proto_addr_size()) != (6, 4)
         || packet.proto_addr_type().0 != ethernet::IPV4;

@@ -6,6 +6,19 @@ use crate::packet::{Layers, LinkType};
 /// Bytes of direction in front of some link types.
 const DIRECTION: usize = 1;
 
+/// Reads a packet as it was captured, without its last `missing` bytes.
+pub(super) fn captured<'a>(
+    link_type: LinkType,
+    data: &'a [u8],
+    missing: usize,
+    layers: &mut Layers,
+) -> Step<'a> {
+    match link_type {
+        LinkType::IEEE802_11_RADIOTAP => wireless::radiotap(data, missing, layers),
+        _ => decode(link_type, data, layers),
+    }
+}
+
 /// Reads the link layer that `link_type` names.
 pub(super) fn decode<'a>(link_type: LinkType, data: &'a [u8], layers: &mut Layers) -> Step<'a> {
     match link_type {
@@ -31,7 +44,7 @@ pub(super) fn decode<'a>(link_type: LinkType, data: &'a [u8], layers: &mut Layer
         LinkType::FRELAY_WITH_DIR => ppp::frame_relay(behind("fr", data, DIRECTION)?, layers),
         LinkType::MPLS => tags::mpls(data, layers),
         LinkType::IEEE802_11 => wireless::frame(data, layers),
-        LinkType::IEEE802_11_RADIOTAP => wireless::radiotap(data, layers),
+        LinkType::IEEE802_11_RADIOTAP => wireless::radiotap(data, 0, layers),
         LinkType::IEEE802_11_PRISM => wireless::prism(data, layers),
         LinkType::IEEE802_11_AVS => wireless::avs(data, layers),
         // Stored as it is; its name stands in the document.

@@ -44,7 +44,9 @@ fn walk<'a>(packet: &'a CapturedPacket, mut look: impl FnMut(&Layers, Next<'a>))
         networks: Vec::with_capacity(1),
         ..Layers::default()
     };
-    let mut next = Next::Link(packet.link_type, &packet.data);
+    let original = usize::try_from(packet.original_length).unwrap_or(usize::MAX);
+    let missing = original.saturating_sub(packet.data.len());
+    let mut next = Next::Captured(packet.link_type, &packet.data, missing);
     for _ in 0..MOST_LAYERS {
         look(&layers, next);
         match step(next, &mut layers) {
@@ -63,6 +65,8 @@ fn walk<'a>(packet: &'a CapturedPacket, mut look: impl FnMut(&Layers, Next<'a>))
 /// Bytes that are still to be read, and as what.
 #[derive(Debug, Clone, Copy)]
 enum Next<'a> {
+    /// The packet as it was captured, and how many bytes at its end were not.
+    Captured(LinkType, &'a [u8], usize),
     /// A frame of this link type.
     Link(LinkType, &'a [u8]),
     /// An Ethernet frame inside of something.
@@ -86,7 +90,8 @@ enum Next<'a> {
 impl<'a> Next<'a> {
     fn data(self) -> &'a [u8] {
         match self {
-            Next::Link(_, data)
+            Next::Captured(_, data, _)
+            | Next::Link(_, data)
             | Next::Ethernet(data)
             | Next::EtherType(_, data)
             | Next::Llc(data)
@@ -131,6 +136,9 @@ type Step<'a> = Result<Option<Next<'a>>, Stop>;
 
 fn step<'a>(next: Next<'a>, layers: &mut Layers) -> Step<'a> {
     match next {
+        Next::Captured(link_type, data, missing) => {
+            link::captured(link_type, data, missing, layers)
+        }
         Next::Link(link_type, data) => link::decode(link_type, data, layers),
         Next::Ethernet(data) => ethernet::frame(data, layers),
         Next::EtherType(number, data) => ethernet::ether_type(number, data, layers),

@@ -149,6 +149,8 @@ fn udp<'a>(carried: Carried<'a>, layers: &mut Layers) -> Step<'a> {
     let length = if length == 0 { carried.length } else { usize::from(length) };
     set_payload_length(length.checked_sub(UDP_HEADER), layers);
     let payload = data.get(UDP_HEADER..).ok_or_else(|| cut("udp"))?;
+    // What stands behind the datagram is not of it; a length below that of the header is damaged.
+    let payload = length.checked_sub(UDP_HEADER).and_then(|n| payload.get(..n)).unwrap_or(payload);
     if let Some(next) = tunnels::over_udp(source, destination, payload, layers) {
         return next;
     }

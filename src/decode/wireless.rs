@@ -39,6 +39,8 @@ const RADIOTAP_WORDS_AT: usize = 4;
 const FLAG_FCS: u8 = 0x10;
 const FLAG_PADDED: u8 = 0x20;
 const FCS: usize = 4;
+/// Version, padding, length and the first word of bits.
+const RADIOTAP_HEADER: usize = 8;
 
 /// Prism header: its message code, and its length in all drivers of the time.
 const PRISM_CODES: [u32; 2] = [0x44, 0x41];
@@ -125,18 +127,23 @@ fn address(data: &[u8], at: usize) -> Option<MacAddress> {
 }
 
 /// Radiotap (<https://www.radiotap.org>): little-endian, with a bit for each field that is there.
-pub(super) fn radiotap<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
+/// `missing` bytes of the frame were not captured; its check sequence is the first of them.
+pub(super) fn radiotap<'a>(data: &'a [u8], missing: usize, layers: &mut Layers) -> Step<'a> {
     layers.names.push("radiotap");
     let [version, _, low, high, ..] = *data else { return Err(cut("radiotap")) };
     if version != 0 {
         return Err(stop("radiotap", format_args!("version {version}")));
     }
     let length = usize::from(u16::from_le_bytes([low, high]));
+    if length < RADIOTAP_HEADER {
+        return Err(stop("radiotap", format_args!("header of {length} bytes")));
+    }
     let header = data.get(..length).ok_or_else(|| cut("radiotap"))?;
     let flags = radiotap_flags(header).unwrap_or(0);
     let mut frame = &data[length..];
     if flags & FLAG_FCS != 0 {
-        frame = frame.get(..frame.len().saturating_sub(FCS)).unwrap_or_default();
+        let captured = FCS.saturating_sub(missing);
+        frame = frame.get(..frame.len().saturating_sub(captured)).unwrap_or_default();
     }
     of_driver(frame, flags & FLAG_PADDED != 0, layers)
 }

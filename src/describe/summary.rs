@@ -63,7 +63,13 @@ fn tls(f: &mut fmt::Formatter<'_>, tls: &Tls) -> fmt::Result {
     words(f, tls.messages.iter().copied())?;
     words(f, tls.client.iter().filter_map(|client| client.server_name.as_ref()))?;
     words(f, tls.server.iter().filter_map(|server| server.cipher.as_ref()))?;
-    words(f, tls.certificate.iter().map(|certificate| &certificate.subject))?;
+    words(
+        f,
+        tls.certificate
+            .iter()
+            .chain(&tls.client_certificate)
+            .map(|certificate| &certificate.subject),
+    )?;
     words(f, &tls.alert)
 }
 

@@ -1,43 +1,41 @@
 //! The fields of what applications say.
 
-use std::net::IpAddr;
+mod related;
 
 use crate::document::fields::FieldId;
 use crate::document::{Document, Value};
 use crate::packet::{
-    Application, Certificate, Dhcp, Dns, Exchange, Http, Layers, Message, Quic, Timestamp, Tls,
+    Certificate, Challenger, Dhcp, Dns, Exchange, Http, Layers, Message, Quic, Timestamp, Tls,
 };
+
+pub use related::related_addresses;
+use related::{domain, hosts};
 
 /// The latest time that text and stores can hold; certificates without an end say more
 /// (RFC 5280, section 4.1.2.5). 9999-12-30T22:00:00Z.
 const LATEST: Timestamp = Timestamp::from_parts(253_402_207_200, 0);
 
-/// Every address in the packet, each once: those of its headers, and those that the application
-/// names.
-#[must_use]
-pub fn related_addresses(layers: &Layers) -> Vec<IpAddr> {
-    let mut addresses = layers.addresses();
-    if let Some(application) = &layers.details {
-        addresses.extend(self::addresses(application));
-        addresses.sort_unstable();
-        addresses.dedup();
-    }
-    addresses
+/// Where a certificate is stored.
+struct CertificateFields {
+    sha256: FieldId,
+    subject: FieldId,
+    issuer: FieldId,
+    alternative_names: FieldId,
 }
 
-fn addresses(application: &Application) -> Vec<IpAddr> {
-    match &application.message {
-        Message::Dns(dns) => {
-            let records = dns.answers.iter().chain(&dns.mentioned);
-            records.flat_map(|record| &record.addresses).copied().collect()
-        }
-        Message::Http(http) => http.forwarded_addresses.clone(),
-        Message::Dhcp(dhcp) => {
-            dhcp.assigned.iter().copied().chain(dhcp.requested).chain(dhcp.server).collect()
-        }
-        _ => Vec::new(),
-    }
-}
+const OF_SERVER: CertificateFields = CertificateFields {
+    sha256: FieldId::TlsServerHashSha256,
+    subject: FieldId::TlsServerSubject,
+    issuer: FieldId::TlsServerIssuer,
+    alternative_names: FieldId::TlsServerAlternativeNames,
+};
+
+const OF_CLIENT: CertificateFields = CertificateFields {
+    sha256: FieldId::TlsClientHashSha256,
+    subject: FieldId::TlsClientSubject,
+    issuer: FieldId::TlsClientIssuer,
+    alternative_names: FieldId::TlsClientAlternativeNames,
+};
 
 impl<'a> Document<'a> {
     /// The fields of `layers.details`.
@@ -56,6 +54,9 @@ impl<'a> Document<'a> {
         self.add_some(FieldId::RelatedUser, user.name.as_deref());
         self.add_some(FieldId::UserDomain, user.domain.as_deref());
         self.add_some(FieldId::PacketUserWorkstation, user.workstation.as_deref());
+        if let Some(challenger) = application.challenger.as_deref() {
+            self.add_challenger(challenger);
+        }
         for host in hosts(application) {
             self.add_text(FieldId::RelatedHosts, host);
         }
@@ -184,19 +185,38 @@ impl<'a> Document<'a> {
             self.add_some(FieldId::TlsServerJa3s, server.ja3s.as_deref());
         }
         if let Some(certificate) = &tls.certificate {
-            self.add_certificate(certificate);
+            self.add_certificate(certificate, &OF_SERVER);
+            let bounded = |time: Timestamp| Value::Time(time.min(LATEST));
+            self.add(FieldId::TlsServerNotBefore, bounded(certificate.not_before));
+            self.add(FieldId::TlsServerNotAfter, bounded(certificate.not_after));
+        }
+        if let Some(certificate) = &tls.client_certificate {
+            self.add_certificate(certificate, &OF_CLIENT);
         }
     }
 
-    fn add_certificate(&mut self, certificate: &'a Certificate) {
-        self.add_text(FieldId::TlsServerHashSha256, &certificate.sha256);
-        self.add_some(FieldId::TlsServerSubject, Some(&certificate.subject));
-        self.add_some(FieldId::TlsServerIssuer, Some(&certificate.issuer));
-        let bounded = |time: Timestamp| Value::Time(time.min(LATEST));
-        self.add(FieldId::TlsServerNotBefore, bounded(certificate.not_before));
-        self.add(FieldId::TlsServerNotAfter, bounded(certificate.not_after));
+    fn add_certificate(&mut self, certificate: &'a Certificate, fields: &CertificateFields) {
+        self.add_text(fields.sha256, &certificate.sha256);
+        self.add_some(fields.subject, Some(&certificate.subject));
+        self.add_some(fields.issuer, Some(&certificate.issuer));
         for name in &certificate.alternative_names {
-            self.add_text(FieldId::TlsServerAlternativeNames, name);
+            self.add_text(fields.alternative_names, name);
+        }
+    }
+
+    fn add_challenger(&mut self, challenger: &'a Challenger) {
+        let computer = [&challenger.netbios_computer, &challenger.dns_computer];
+        let domain = [&challenger.target, &challenger.netbios_domain, &challenger.dns_domain];
+        for (field, names) in [
+            (FieldId::PacketNtlmComputerName, &computer[..]),
+            (FieldId::PacketNtlmDomainName, &domain),
+        ] {
+            let mut names: Vec<&str> = names.iter().filter_map(|name| name.as_deref()).collect();
+            // The target is mostly one of the others.
+            names.dedup();
+            for name in names {
+                self.add_text(field, name);
+            }
         }
     }
 
@@ -267,65 +287,6 @@ impl<'a> Document<'a> {
             self.add_text(field, text);
         }
     }
-}
-
-/// Every name of a host, in lower case, each once: names are equal in any spelling (RFC 4343),
-/// and clients spell them at random on purpose.
-fn hosts(application: &Application) -> Vec<String> {
-    let mut hosts: Vec<String> = Vec::new();
-    let mut add = |name: &str| hosts.push(name.trim_end_matches('.').to_lowercase());
-    match &application.message {
-        Message::Dns(dns) => {
-            // A name of NetBIOS has its purpose behind it.
-            let plain =
-                |name: &str| name.split_once('<').map_or(name.len(), |(name, _)| name.len());
-            for question in &dns.questions {
-                add(&question.name[..plain(&question.name)]);
-            }
-            for record in dns.answers.iter().chain(&dns.mentioned) {
-                add(&record.name[..plain(&record.name)]);
-                record.target.iter().for_each(|name| add(name));
-            }
-        }
-        Message::Http(http) => {
-            domain(http).into_iter().for_each(&mut add);
-            let forwarded = http.forwarded_host.as_deref().unwrap_or_default().split(',');
-            forwarded.for_each(|host| add(without_port(host.trim())));
-        }
-        Message::Dhcp(dhcp) => dhcp.host_name.iter().for_each(|name| add(name)),
-        _ => {}
-    }
-    if let Some(tls) = application.tls() {
-        let client = tls.client.as_ref();
-        client.and_then(|client| client.server_name.as_deref()).into_iter().for_each(&mut add);
-        let names = tls.certificate.iter().flat_map(|certificate| &certificate.alternative_names);
-        names.for_each(|name| add(name));
-    }
-    application.user.workstation.as_deref().into_iter().for_each(&mut add);
-    hosts.sort_unstable();
-    hosts.dedup();
-    hosts.retain(|host| !host.is_empty());
-    hosts
-}
-
-/// The host of a request: of its target, or else of its header.
-fn domain(http: &Http) -> Option<&str> {
-    let of_target = http.target.as_deref().and_then(|target| {
-        if http.method.as_deref() == Some("CONNECT") {
-            return Some(target).filter(|target| !target.starts_with('/'));
-        }
-        let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
-        rest.split(['/', '?']).next()
-    });
-    let host = of_target.or(http.host.as_deref())?;
-    Some(without_port(host)).filter(|host| !host.is_empty())
-}
-
-/// The colon before a port stands behind the bracket of an IPv6 address.
-fn without_port(host: &str) -> &str {
-    let bracket = host.rfind(']').unwrap_or(0);
-    let end = host[bracket..].find(':').map_or(host.len(), |at| bracket + at);
-    &host[..end]
 }
 
 /// The target without scheme and host; `None` of `*` and of CONNECT.

@@ -2,6 +2,7 @@
 
 mod application;
 pub mod fields;
+mod json;
 pub mod payload;
 
 use std::borrow::Cow;
@@ -9,10 +10,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-
-use crate::document::fields::{Field, FieldId};
+use crate::document::fields::FieldId;
 use crate::packet::{
     CommunityId, Layers, NetworkLayer, PacketRecord, StoredPacket, Timestamp, Transport,
 };
@@ -107,23 +105,6 @@ impl<'a> Document<'a> {
         self.values.retain(|(id, _)| *id != field);
     }
 
-    /// Appends the document as one JSON object of nested objects, as ECS writes it.
-    pub fn write_json(&self, out: &mut Vec<u8>) {
-        let mut open: Vec<&str> = Vec::new();
-        let mut first = true;
-        out.push(b'{');
-        for values in self.values.chunk_by(|a, b| a.0 == b.0) {
-            let field = values[0].0.field();
-            let name = enter(out, &mut open, &mut first, field);
-            write_string(out, name);
-            out.push(b':');
-            write_values(out, field, values);
-            first = false;
-        }
-        out.extend(open.iter().map(|_| b'}'));
-        out.push(b'}');
-    }
-
     fn add(&mut self, field: FieldId, value: Value<'a>) {
         self.values.push((field, value));
     }
@@ -196,7 +177,7 @@ impl<'a> Document<'a> {
         if let Some(ether_type) = layers.ether_type {
             self.add_number(FieldId::PacketEtherType, ether_type);
         }
-        if let [outer, inner @ ..] = layers.vlan_ids.as_slice() {
+        if let [outer, inner @ ..] = layers.vlan_ids_of_one_frame() {
             self.add_text(FieldId::NetworkVlanId, outer.to_string());
             if let Some(inner) = inner.last() {
                 self.add_text(FieldId::NetworkInnerVlanId, inner.to_string());
@@ -357,124 +338,5 @@ pub fn transport_name(protocol: u8) -> Option<&'static str> {
     })
 }
 
-/// Closes and opens objects until the field's own object is open; returns its last name part.
-fn enter<'n>(
-    out: &mut Vec<u8>,
-    open: &mut Vec<&'n str>,
-    first: &mut bool,
-    field: &'static Field,
-) -> &'n str {
-    let (parents, name) = field.name.rsplit_once('.').unwrap_or(("", field.name));
-    let parents: Vec<&'static str> =
-        if parents.is_empty() { Vec::new() } else { parents.split('.').collect() };
-    let shared = open.iter().zip(&parents).take_while(|(a, b)| a == b).count();
-    for _ in open.drain(shared..) {
-        out.push(b'}');
-    }
-    for parent in parents.into_iter().skip(shared) {
-        if !*first {
-            out.push(b',');
-        }
-        write_string(out, parent);
-        out.extend(b":{");
-        open.push(parent);
-        *first = true;
-    }
-    if !*first {
-        out.push(b',');
-    }
-    name
-}
-
-fn write_values(out: &mut Vec<u8>, field: &Field, values: &[(FieldId, Value<'_>)]) {
-    if !field.many {
-        return write_value(out, &values[0].1);
-    }
-    out.push(b'[');
-    for (position, (_, value)) in values.iter().enumerate() {
-        if position > 0 {
-            out.push(b',');
-        }
-        write_value(out, value);
-    }
-    out.push(b']');
-}
-
-fn write_value(out: &mut Vec<u8>, value: &Value<'_>) {
-    match value {
-        Value::Time(time) => write_string(out, &time.to_string()),
-        Value::Ip(address) => write_string(out, &address.to_string()),
-        Value::Text(text) => write_string(out, text),
-        Value::Number(number) => {
-            out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
-        }
-        Value::Boolean(boolean) => out.extend_from_slice(if *boolean { b"true" } else { b"false" }),
-        Value::Bytes(bytes) => write_base64(out, bytes),
-    }
-}
-
-fn write_string(out: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(out, text)
-        .unwrap_or_else(|_| unreachable!("a string is always JSON, and memory takes it"));
-}
-
-fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.push(b'"');
-    let start = out.len();
-    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    BASE64_STANDARD
-        .encode_slice(bytes, &mut out[start..])
-        .unwrap_or_else(|_| unreachable!("the slice has the encoded length"));
-    out.push(b'"');
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::packet::{CapturedPacket, Fingerprint, LinkType, Origin, Source, TcpFlags};
-
-    #[test]
-    fn fields_nest_and_lists_stay_lists() {
-        let packet = CapturedPacket {
-            timestamp: Timestamp::from_nanoseconds(1_700_000_000_000_000_001),
-            link_type: LinkType::ETHERNET,
-            original_length: 60,
-            data: Bytes::from_static(b"ab"),
-            extras: None,
-        };
-        let source = Source { file_name: "a \"b\"".into(), file_path: "x/a".into(), sensor: None };
-        let origin = Origin { capture: Fingerprint([0; 16]), frame: 7, source: Arc::new(source) };
-        let network = NetworkLayer {
-            kind: crate::packet::NetworkKind::Ipv4,
-            source: "192.0.2.1".parse().unwrap(),
-            destination: "192.0.2.2".parse().unwrap(),
-            next_header: 6,
-            protocol: 6,
-            fragment: None,
-            transport: Some(Transport::Tcp {
-                source: 1,
-                destination: 2,
-                flags: Some(TcpFlags(0x12)),
-            }),
-        };
-        let layers =
-            Layers { names: vec!["ethernet"], networks: vec![network], ..Layers::default() };
-        let record = PacketRecord { stored: StoredPacket::new(packet, origin), layers };
-        let mut json = Vec::new();
-        Document::of(&record).write_json(&mut json);
-        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(value["@timestamp"], "2023-11-14T22:13:20.000000001Z");
-        assert_eq!(value["event"]["sequence"], 7);
-        assert_eq!(value["file"]["name"], "a \"b\"");
-        assert_eq!(value["packet"]["data"], "YWI=");
-        assert_eq!(value["packet"]["tcp"]["flags"], serde_json::json!(["syn", "ack"]));
-        assert_eq!(value["packet"]["layers"], serde_json::json!(["ethernet"]));
-        assert_eq!(value["related"]["ip"], serde_json::json!(["192.0.2.1", "192.0.2.2"]));
-        assert_eq!(value["source"]["port"], 1);
-        assert!(value.get("observer").is_none(), "absent is absent");
-    }
-}
+mod tests;

@@ -13,6 +13,8 @@ pub struct Application {
     pub message: Message,
     /// Who says it.
     pub user: User,
+    /// Whom an NTLM challenge comes from.
+    pub challenger: Option<Box<Challenger>>,
     /// What was left out of this value, and why: caps and cuts, for people.
     pub notes: Vec<&'static str>,
 }
@@ -49,6 +51,21 @@ pub struct User {
     pub domain: Option<String>,
     /// The machine that it logs on from.
     pub workstation: Option<String>,
+}
+
+/// A server as the second message of NTLM names it (MS-NLMP, section 2.2.1.2).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Challenger {
+    /// The realm that is logged on to: a domain, or a machine of its own.
+    pub target: Option<String>,
+    /// The machine's NetBIOS name.
+    pub netbios_computer: Option<String>,
+    /// Its domain's NetBIOS name.
+    pub netbios_domain: Option<String>,
+    /// The machine's full name.
+    pub dns_computer: Option<String>,
+    /// Its domain's full name.
+    pub dns_domain: Option<String>,
 }
 
 /// A DNS message.
@@ -99,7 +116,8 @@ pub struct DnsRecord {
     /// The addresses in it: of an address record one, of a name of NetBIOS and in the hints of a
     /// service (RFC 9460) perhaps several.
     pub addresses: Vec<IpAddr>,
-    /// The name that the record points at (CNAME, NS, PTR, MX, SRV …).
+    /// The name that the record points at (CNAME, NS, PTR, MX, SRV …); of the state of a NetBIOS
+    /// node the node's own.
     pub target: Option<String>,
 }
 
@@ -110,7 +128,7 @@ pub struct Http {
     pub version: Option<String>,
     /// Of a request.
     pub method: Option<String>,
-    /// The request target as it was sent.
+    /// The request target as it was sent, but for a password in it.
     pub target: Option<String>,
     /// Of a response.
     pub status: Option<u16>,
@@ -120,7 +138,7 @@ pub struct Http {
     pub host: Option<String>,
     /// `User-Agent`.
     pub user_agent: Option<String>,
-    /// `Referer`.
+    /// `Referer`, without a password.
     pub referrer: Option<String>,
     /// `Accept`.
     pub accept: Option<String>,
@@ -132,7 +150,7 @@ pub struct Http {
     pub mime_type: Option<String>,
     /// `Content-Length`.
     pub body_length: Option<u64>,
-    /// `Location`.
+    /// `Location`, without a password.
     pub location: Option<String>,
     /// `Server`.
     pub server: Option<String>,
@@ -165,8 +183,10 @@ pub struct Tls {
     pub client: Option<TlsClient>,
     /// What the server chose.
     pub server: Option<TlsServer>,
-    /// The sender's own certificate, where the packet holds it whole.
+    /// The server's own certificate, where the packet holds it whole.
     pub certificate: Option<Certificate>,
+    /// The client's.
+    pub client_certificate: Option<Certificate>,
 }
 
 /// A ClientHello.
@@ -239,6 +259,9 @@ pub struct Dhcp {
     pub requested: Option<IpAddr>,
     /// The server that is meant, or that answers.
     pub server: Option<IpAddr>,
+    /// Other addresses in the message: relays, the server of the next step, routers and name
+    /// servers.
+    pub mentioned: Vec<IpAddr>,
     /// The client's name: option 12 or 81, of DHCPv6 option 39.
     pub host_name: Option<String>,
     /// The domain that the server gives out.
@@ -272,6 +295,8 @@ pub struct Exchange {
     pub service: Option<String>,
     /// Stratum of an NTP server.
     pub stratum: Option<u8>,
+    /// Addresses that it speaks of: where FTP sends a file to, what RADIUS gives out.
+    pub addresses: Vec<IpAddr>,
 }
 
 impl Application {

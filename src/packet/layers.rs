@@ -29,6 +29,9 @@ pub struct Layers {
     /// gateway of a redirect, the target of a neighbour discovery. They are no end of this
     /// packet, so tcpdump's `host` does not see them.
     pub mentioned: Vec<IpAddr>,
+    /// Addresses in the headers that are no end of the packet either: those of a route, and the
+    /// sender where the packet was cut in front of the destination.
+    pub passed: Vec<IpAddr>,
     /// Bytes above the innermost transport header, by the lengths that the headers tell.
     pub payload_length: Option<u32>,
     /// Source and destination port of the datagram of which this is a later fragment, as its
@@ -59,11 +62,23 @@ impl Layers {
         self.networks.split_last().map_or(&[], |(_, outer)| outer)
     }
 
-    /// Every address in the packet, each once.
+    /// The tags of the outermost frame that has any: those of a frame in a tunnel are about
+    /// another network, and are no inner tags of the frame around it.
+    #[must_use]
+    pub fn vlan_ids_of_one_frame(&self) -> &[u16] {
+        let is_frame =
+            |name: &str| name == "ethernet" || self.tunnels.iter().any(|t| t.kind == name);
+        let tagged = self.names.iter().skip_while(|name| **name != "vlan");
+        let tags = tagged.take_while(|name| !is_frame(name)).filter(|name| **name == "vlan");
+        self.vlan_ids.get(..tags.count()).unwrap_or(&self.vlan_ids)
+    }
+
+    /// Every address in the packet's headers, each once.
     #[must_use]
     pub fn addresses(&self) -> Vec<IpAddr> {
         let ends = self.networks.iter().flat_map(|network| [network.source, network.destination]);
-        let mut addresses: Vec<IpAddr> = ends.chain(self.mentioned.iter().copied()).collect();
+        let others = self.mentioned.iter().chain(&self.passed).copied();
+        let mut addresses: Vec<IpAddr> = ends.chain(others).collect();
         addresses.sort_unstable();
         addresses.dedup();
         addresses

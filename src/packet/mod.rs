@@ -18,8 +18,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use application::{
-    Application, Certificate, Dhcp, Dns, DnsQuestion, DnsRecord, Exchange, Http, Message, Quic,
-    Tls, TlsClient, TlsServer, User,
+    Application, Certificate, Challenger, Dhcp, Dns, DnsQuestion, DnsRecord, Exchange, Http,
+    Message, Quic, Tls, TlsClient, TlsServer, User,
 };
 pub use community_id::CommunityId;
 pub use interface::Interface;

@@ -37,7 +37,7 @@ async fn the_second_setup_changes_nothing() {
     let before = template(&archive).await;
     assert_eq!(before["_meta"]["layout"], "singles");
     assert_eq!(before["_meta"]["partition"], "day");
-    assert_eq!(before["_meta"]["format"], 1);
+    assert_eq!(before["_meta"]["format"], 2);
 
     let second = admin.setup(&archive.options()).await.unwrap();
     assert_eq!(outcomes(&second)[..5], ["unchanged"; 5], "{second:?}");

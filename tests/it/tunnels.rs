@@ -3,48 +3,60 @@
 use crate::decoding::frames::{self, INSIDE, INSIDE_V6, OUTSIDE};
 use crate::support::{Sandbox, read_all};
 
-/// What [`frames`] makes, and a host in it that is not the outermost.
-const INNER: &[(&str, &str)] = &[
-    ("vxlan.pcap", INSIDE[0]),
-    ("vxlan-gpe.pcap", INSIDE[0]),
-    ("gre.pcap", INSIDE[1]),
-    ("gre-in-udp.pcap", INSIDE[1]),
-    ("gre-ethernet.pcap", INSIDE[1]),
-    ("nvgre.pcap", INSIDE[0]),
-    ("pptp.pcap", INSIDE[0]),
-    ("erspan.pcap", INSIDE[1]),
-    ("gtp.pcap", INSIDE[0]),
-    ("gtp.pcap", INSIDE_V6[1]),
-    ("geneve.pcap", INSIDE[0]),
-    ("pim-register.pcap", INSIDE[0]),
-    ("ipip.pcap", INSIDE[0]),
-    ("6in4.pcap", INSIDE_V6[0]),
-    ("4in6.pcap", INSIDE[0]),
-    ("teredo.pcap", INSIDE_V6[0]),
-    ("l2tp.pcap", INSIDE[0]),
-    ("nested.pcap", INSIDE_V6[0]),
-    ("vntag.pcap", INSIDE[0]),
-    ("qinq.pcap", INSIDE_V6[0]),
-    ("qinq-deep.pcap", INSIDE[0]),
-    ("mpls.pcap", INSIDE[1]),
-    ("pseudowire.pcap", INSIDE[1]),
-    ("pppoe.pcap", INSIDE[0]),
-    ("pbb.pcap", INSIDE[0]),
-    ("macsec.pcap", INSIDE[0]),
-    ("snap.pcap", INSIDE[0]),
-    ("arp.pcap", INSIDE[1]),
-    ("rarp.pcap", INSIDE[0]),
-    ("link-127-radiotap.pcap", INSIDE[0]),
-    ("link-105-wlan.pcap", INSIDE[0]),
-    ("link-166-pppd.pcap", INSIDE[0]),
-    ("link-205-chdlc-with-direction.pcap", INSIDE[0]),
-    ("link-206-frame-relay-with-direction.pcap", INSIDE[0]),
-    ("link-219-mpls.pcap", INSIDE[0]),
+/// What [`frames`] makes, a host in it that is not the outermost, and its frames that have it:
+/// all of the kind, but for answers, echoes, what is encrypted and the other version of IP.
+const INNER: &[(&str, &str, &[u64])] = &[
+    ("vxlan.pcap", INSIDE[0], &[1, 2, 3]),
+    ("vxlan-gpe.pcap", INSIDE[0], &[1]),
+    ("gre.pcap", INSIDE[1], &[1, 3, 4, 5, 6]),
+    ("gre.pcap", INSIDE_V6[1], &[2]),
+    ("gre-in-udp.pcap", INSIDE[1], &[1]),
+    ("gre-ethernet.pcap", INSIDE[1], &[1]),
+    ("nvgre.pcap", INSIDE[0], &[1]),
+    ("pptp.pcap", INSIDE[0], &[1]),
+    ("erspan.pcap", INSIDE[1], &[1, 2, 3]),
+    ("gtp.pcap", INSIDE[0], &[1]),
+    ("gtp.pcap", INSIDE_V6[1], &[2]),
+    ("geneve.pcap", INSIDE[0], &[1, 2]),
+    ("pim-register.pcap", INSIDE[0], &[1, 2]),
+    ("ipip.pcap", INSIDE[0], &[1]),
+    ("6in4.pcap", INSIDE_V6[0], &[1]),
+    ("6in6.pcap", INSIDE_V6[0], &[1]),
+    ("etherip.pcap", INSIDE[0], &[1]),
+    ("mpls-in-udp.pcap", INSIDE[0], &[1]),
+    ("4in6.pcap", INSIDE[0], &[1]),
+    ("teredo.pcap", INSIDE_V6[0], &[1, 2, 3]),
+    ("l2tp.pcap", INSIDE[0], &[1, 2, 4, 5]),
+    ("nested.pcap", INSIDE_V6[0], &[1]),
+    ("vntag.pcap", INSIDE[0], &[1]),
+    ("qinq.pcap", INSIDE_V6[0], &[1]),
+    ("qinq-deep.pcap", INSIDE[0], &[1]),
+    ("mpls.pcap", INSIDE[1], &[1, 3]),
+    ("pseudowire.pcap", INSIDE[1], &[1]),
+    ("mpls.pcap", INSIDE_V6[1], &[2]),
+    ("pppoe.pcap", INSIDE_V6[1], &[3]),
+    ("pppoe.pcap", INSIDE[0], &[2]),
+    ("pbb.pcap", INSIDE[0], &[1]),
+    ("macsec.pcap", INSIDE[0], &[1]),
+    ("snap.pcap", INSIDE[0], &[1]),
+    ("arp.pcap", INSIDE[1], &[1, 2]),
+    ("rarp.pcap", INSIDE[0], &[1]),
+    ("link-127-radiotap.pcap", INSIDE[0], &[1, 2, 3]),
+    ("link-105-wlan.pcap", INSIDE[0], &[1, 2, 3, 4, 5, 6, 7]),
+    ("link-166-pppd.pcap", INSIDE[0], &[1]),
+    ("link-205-chdlc-with-direction.pcap", INSIDE[0], &[1]),
+    ("link-206-frame-relay-with-direction.pcap", INSIDE[0], &[1]),
+    ("link-219-mpls.pcap", INSIDE[0], &[1]),
 ];
 
 fn capture(name: &str) -> Vec<u8> {
     let captures = frames::captures();
     captures.into_iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("{name}")).1
+}
+
+fn frame_number(document: &str) -> u64 {
+    let document: serde_json::Value = serde_json::from_str(document).unwrap();
+    document["event"]["sequence"].as_u64().unwrap()
 }
 
 fn count(sandbox: &Sandbox, words: &[&str]) -> usize {
@@ -54,14 +66,15 @@ fn count(sandbox: &Sandbox, words: &[&str]) -> usize {
 #[test]
 fn hosts_are_found_inside_of_everything() {
     let sandbox = Sandbox::embedded();
-    let names: std::collections::BTreeSet<&str> = INNER.iter().map(|(name, _)| *name).collect();
+    let names: std::collections::BTreeSet<&str> = INNER.iter().map(|(name, ..)| *name).collect();
     for name in &names {
         sandbox.file(&format!("captures/{name}"), &capture(name));
     }
     sandbox.ok(&["ingest", "captures"]);
-    for (name, host) in INNER {
-        sandbox.ok(&["fetch", host, "--file", name, "-w", "found.pcap"]);
-        assert!(!read_all(&sandbox.path("found.pcap")).is_empty(), "{host} in {name}");
+    for (name, host, frames) in INNER {
+        let found = sandbox.ok(&["fetch", host, "--file", name, "--json"]);
+        let found: Vec<u64> = found.lines().map(frame_number).collect();
+        assert_eq!(found, *frames, "{host} in {name}");
     }
     // The outer ends are found too, and so are both together, and inner and outer ports.
     for words in [
@@ -96,6 +109,7 @@ fn what_an_icmp_error_quotes_is_related_and_no_host() {
         assert_eq!(document["destination"]["ip"], INSIDE[1]);
     }
     assert_eq!(count(&sandbox, &[OUTSIDE[0]]), 0);
+    assert_eq!(count(&sandbox, &["-f", &format!("related.ip:{}", OUTSIDE[0])]), 3);
     let expression = format!("host {}", OUTSIDE[0]);
     assert!(crate::support::tcpdump(&file, &expression).is_empty());
 }
@@ -134,4 +148,5 @@ fn what_a_dns_answer_names_is_related_and_no_host() {
     assert_eq!(naming[0]["dns"]["type"], "answer");
     assert_eq!(naming[0]["dns"]["resolved_ip"], serde_json::json!([ANSWERED]));
     assert_eq!(count(&sandbox, &[ANSWERED]), 0);
+    assert_eq!(count(&sandbox, &["-f", &format!("related.ip:{ANSWERED}")]), 1);
 }

@@ -10,12 +10,16 @@ const CLIENT: u16 = 68;
 /// Where the fixed part has what is read, and where it ends (RFC 2131, section 2).
 const CLIENT_ADDRESS: usize = 12;
 const YOUR_ADDRESS: usize = 16;
+const NEXT_SERVER: usize = 20;
+const RELAY: usize = 24;
 const HARDWARE_ADDRESS: usize = 28;
 const FIXED: usize = 236;
 const MAGIC: &[u8] = &[99, 130, 83, 99];
 const ETHERNET: u8 = 1;
 /// Options (RFC 2132; client FQDN: RFC 4702).
 const PAD: u8 = 0;
+const ROUTERS: u8 = 3;
+const NAME_SERVERS: u8 = 6;
 const HOST_NAME: u8 = 12;
 const DOMAIN: u8 = 15;
 const REQUESTED: u8 = 50;
@@ -29,6 +33,10 @@ const FQDN_HEADER: usize = 3;
 /// The name is in the encoding of DNS.
 const FQDN_ENCODED: u8 = 0x04;
 
+/// Routers and name servers that are kept.
+const MOST_ADDRESSES: usize = 64;
+
+const MORE_ADDRESSES: &str = "dhcp: routers and name servers beyond the first 64 are left out";
 const CUT: &str = "dhcp: the options were cut; those before that are kept";
 
 pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {
@@ -49,9 +57,17 @@ pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {
         dhcp.assigned.extend(address.filter(|address| !address.is_unspecified()));
     }
     dhcp.assigned.dedup();
+    for at in [NEXT_SERVER, RELAY] {
+        let address = ipv4(&fixed[at..at + 4]);
+        dhcp.mentioned.extend(address.filter(|address| !address.is_unspecified()));
+    }
     match options {
         Some(options) if self::options(Cursor(options), &mut dhcp).is_none() => notes.push(CUT),
         _ => {}
+    }
+    if dhcp.mentioned.len() > MOST_ADDRESSES {
+        dhcp.mentioned.truncate(MOST_ADDRESSES);
+        notes.push(MORE_ADDRESSES);
     }
     if dhcp.message.is_none() {
         dhcp.message = Some(if operation == 1 { "bootrequest" } else { "bootreply" }.to_owned());
@@ -70,6 +86,7 @@ fn options(mut options: Cursor<'_>, dhcp: &mut Dhcp) -> Option<()> {
         };
         let value = options.sized_u8()?;
         match code {
+            ROUTERS | NAME_SERVERS => dhcp.mentioned.extend(value.chunks(4).filter_map(ipv4)),
             HOST_NAME => dhcp.host_name = text(value),
             DOMAIN => dhcp.domain = text(value),
             REQUESTED => dhcp.requested = ipv4(value),

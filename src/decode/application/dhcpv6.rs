@@ -31,6 +31,7 @@ const TEMPORARY: u16 = 4;
 const ADDRESS: u16 = 5;
 const RELAYED: u16 = 9;
 const VENDOR_CLASS: u16 = 16;
+const NAME_SERVERS: u16 = 23;
 const DOMAINS: u16 = 24;
 const FQDN: u16 = 39;
 /// Options hold options: a relayed message in a relayed message, and so on.
@@ -64,7 +65,12 @@ impl Reading {
         let kind = message.u8()?;
         let name = *NAMES.get(usize::from(kind).checked_sub(1)?)?;
         // A relay's message has a count of hops and two addresses, the others a transaction.
-        message.take(if kind >= RELAY_FORWARD { 1 + 32 } else { 3 })?;
+        if kind >= RELAY_FORWARD {
+            message.u8()?;
+            self.mention(message.take(32)?);
+        } else {
+            message.take(3)?;
+        }
         self.dhcp.message = Some(name.to_owned());
         if self.options(message, depth).is_none() {
             self.note(CUT);
@@ -92,6 +98,7 @@ impl Reading {
                 VENDOR_CLASS => {
                     self.dhcp.vendor_class = Cursor(value.get(4..)?).sized_u16().and_then(text);
                 }
+                NAME_SERVERS => self.mention(value),
                 DOMAINS => self.dhcp.domain = names::dotted(value),
                 FQDN => self.dhcp.host_name = value.get(1..).and_then(names::dotted),
                 _ => {}
@@ -108,6 +115,20 @@ impl Reading {
             self.dhcp.assigned.push(address.into());
         }
         Some(())
+    }
+
+    /// Addresses behind each other; a relay without one of its own says zeros.
+    fn mention(&mut self, addresses: &[u8]) {
+        for address in addresses.chunks_exact(16).filter_map(<[u8]>::first_chunk::<16>) {
+            let address = Ipv6Addr::from(*address);
+            if address.is_unspecified() {
+                continue;
+            }
+            if self.dhcp.mentioned.len() == MOST_ADDRESSES {
+                return self.note(MORE_ADDRESSES);
+            }
+            self.dhcp.mentioned.push(address.into());
+        }
     }
 
     fn note(&mut self, note: &'static str) {

@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{Found, Ports, ntlm, text};
-use crate::packet::{Application, Http, Message, User};
+use super::{Found, Ports, ntlm, text, url};
+use crate::packet::{Application, Challenger, Http, Message, User};
 
 /// Methods that tell a request whose line is cut or has no version (RFC 9110, section 9; PATCH:
 /// RFC 5789; WebDAV: RFC 4918). Any other is known by the version behind it.
@@ -127,6 +127,7 @@ pub(super) fn name_and_value(line: &[u8]) -> Option<(&[u8], &[u8])> {
 struct Head {
     http: Http,
     user: User,
+    challenger: Option<Box<Challenger>>,
     notes: Vec<&'static str>,
 }
 
@@ -156,7 +157,13 @@ impl Head {
             return None;
         }
         self.http.method = text(method);
-        self.http.target = text(target);
+        self.http.target = text(target).map(|target| {
+            if method == b"CONNECT" {
+                url::authority_without_password(target)
+            } else {
+                url::without_password(target, true)
+            }
+        });
         Some(())
     }
 
@@ -174,8 +181,8 @@ impl Head {
         match name.len() {
             6 if named("Accept") => keep_first(&mut http.accept, value),
             6 if named("Server") => keep_first(&mut http.server, value),
-            7 if named("Referer") => keep_first(&mut http.referrer, value),
-            8 if named("Location") => keep_first(&mut http.location, value),
+            7 if named("Referer") => keep_url(&mut http.referrer, value, is_whole),
+            8 if named("Location") => keep_url(&mut http.location, value, is_whole),
             12 if named("X-Powered-By") => keep_first(&mut http.powered_by, value),
             10 if named("User-Agent") => keep_first(&mut http.user_agent, value),
             15 if named("Accept-Encoding") => keep_first(&mut http.accept_encoding, value),
@@ -207,7 +214,8 @@ impl Head {
 
     fn cookies<'a>(&mut self, cookies: impl Iterator<Item = &'a [u8]>) {
         for cookie in cookies {
-            let end = memchr::memchr(b'=', cookie).unwrap_or(cookie.len());
+            // Without a name it is all value (RFC 6265, section 5.2), and that is secret.
+            let Some(end) = memchr::memchr(b'=', cookie) else { continue };
             let Some(name) = text(&cookie[..end]) else { continue };
             if self.http.cookies.len() == MOST_VALUES {
                 return self.note(MORE_VALUES);
@@ -260,10 +268,10 @@ impl Head {
             }
         } else if scheme.eq_ignore_ascii_case(b"Digest") {
             self.user.name = digest_user(value);
-        } else if let Ok(token) = BASE64_STANDARD.decode(rest.trim_ascii())
-            && let Some(user) = ntlm::user(&token)
-        {
-            self.user = user;
+        } else if let Ok(token) = BASE64_STANDARD.decode(rest.trim_ascii()) {
+            let (user, challenger) = ntlm::read(&token);
+            self.user = user.unwrap_or_else(|| std::mem::take(&mut self.user));
+            self.challenger = self.challenger.take().or(challenger);
         }
     }
 
@@ -277,6 +285,7 @@ impl Head {
         Application {
             message: Message::Http(Box::new(self.http)),
             user: self.user,
+            challenger: self.challenger,
             notes: self.notes,
         }
     }
@@ -293,6 +302,12 @@ pub(super) fn digest_user(value: &[u8]) -> Option<String> {
 fn keep_first(field: &mut Option<String>, value: &[u8]) {
     if field.is_none() {
         *field = text(value);
+    }
+}
+
+fn keep_url(field: &mut Option<String>, value: &[u8], is_whole: bool) {
+    if field.is_none() {
+        *field = text(value).map(|value| url::without_password(value, is_whole));
     }
 }
 

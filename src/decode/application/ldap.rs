@@ -37,6 +37,10 @@ pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {
             break;
         }
     }
+    // The credentials of a server's answer stand behind its result.
+    if exchange.operations.iter().any(|name| name == "bind_response") {
+        found.challenger = ntlm::read(payload).1;
+    }
     found.message = Application::from(exchange).message;
     Some(Found::with(&["ldap"], found))
 }
@@ -55,7 +59,8 @@ fn message(rest: &mut Cursor<'_>, exchange: &mut Exchange, user: &mut User) -> O
             ber::integer(&mut content, ber::INTEGER)?;
             let account = ber::text(&mut content, ber::OCTETS);
             exchange.argument = exchange.argument.take().or_else(|| account.clone());
-            *user = ntlm::user(content.0).unwrap_or_else(|| User { name: account, ..user.clone() });
+            *user =
+                ntlm::read(content.0).0.unwrap_or_else(|| User { name: account, ..user.clone() });
         }
         SEARCH_REQUEST | SEARCH_ENTRY | ADD_REQUEST | MODIFY_REQUEST | RENAME_REQUEST
         | COMPARE_REQUEST => {

@@ -14,7 +14,6 @@ mod kerberos;
 mod ldap;
 mod mqtt;
 mod names;
-mod netbios;
 mod ntlm;
 mod ntp;
 mod quic;
@@ -27,6 +26,7 @@ mod ssh;
 mod telnet;
 mod text_commands;
 mod tls;
+mod url;
 
 use crate::decode::Ports;
 use crate::packet::{Application, Layers};
@@ -51,7 +51,7 @@ impl Found {
 
 /// Reads what a TCP segment carries.
 pub(super) fn over_tcp(ports: Ports, payload: &[u8], layers: &mut Layers) {
-    let found = tls::decode(payload)
+    let found = tls::decode(ports, payload)
         .or_else(|| sip::decode(payload))
         .or_else(|| http::over_tcp(payload))
         .or_else(|| ssh::decode(payload))
@@ -79,9 +79,15 @@ pub(super) fn over_udp(ports: Ports, payload: &[u8], layers: &mut Layers) {
         .or_else(|| snmp::decode(ports, payload))
         .or_else(|| ldap::decode(ports, payload))
         .or_else(|| kerberos::over_udp(ports, payload))
-        .or_else(|| radius::decode(ports, payload))
+        .or_else(|| radius::decode(ports, payload, whole(payload, layers)))
         .or_else(|| dns::anywhere(payload));
     keep(found, layers);
+}
+
+/// The payload's length by the headers; what was captured of it may be less.
+fn whole(payload: &[u8], layers: &Layers) -> usize {
+    let told = layers.payload_length.and_then(|length| usize::try_from(length).ok());
+    told.map_or(payload.len(), |told| told.max(payload.len()))
 }
 
 fn keep(found: Option<Found>, layers: &mut Layers) {

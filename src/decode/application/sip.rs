@@ -1,7 +1,7 @@
 //! SIP (RFC 3261): who calls whom.
 
 use super::http::{Lines, digest_user, name_and_value};
-use super::{Found, text};
+use super::{Found, text, url};
 use crate::packet::{Application, Exchange, User};
 
 const VERSION: &[u8] = b"SIP/2.0";
@@ -39,7 +39,7 @@ pub(super) fn decode(payload: &[u8]) -> Option<Found> {
         let target = lines.next()?[end + 1..].strip_suffix(VERSION)?;
         Exchange {
             operations: text(method).into_iter().collect(),
-            argument: text(target),
+            argument: text(target).map(|target| url::without_password(target, true)),
             ..Exchange::default()
         }
     };
@@ -100,5 +100,5 @@ fn address(value: &[u8]) -> Option<String> {
         }
         None => &value[..memchr::memchr(b';', value).unwrap_or(value.len())],
     };
-    text(uri)
+    text(uri).map(|uri| url::without_password(uri, true))
 }

@@ -73,7 +73,9 @@ pub(super) fn decode(payload: &[u8]) -> Option<Found> {
         _ => return None,
     }
     if exchange.operations.iter().any(|operation| operation.starts_with("session_setup")) {
-        found.user = ntlm::user(message).unwrap_or_default();
+        let (user, challenger) = ntlm::read(message);
+        found.user = user.unwrap_or_default();
+        found.challenger = challenger;
     }
     found.message = Application::from(exchange).message;
     Some(Found::with(&["smb"], found))

@@ -1,6 +1,8 @@
 //! FTP (RFC 959), SMTP (RFC 5321), POP3 (RFC 1939), IMAP (RFC 9051): a line of text is a
 //! command, or its answer.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::http::Lines;
 use super::{Found, Ports, text};
 use crate::packet::{Application, Exchange, Message, User};
@@ -65,6 +67,11 @@ const LONGEST_WORD: usize = 24;
 const MOST_COMMANDS: usize = 32;
 const MORE_COMMANDS: &str = "commands beyond the first 32 of the packet are left out";
 
+/// FTP: entering passive mode (RFC 959, section 5.4).
+const PASSIVE: &[u8] = b"227";
+/// What a server of IMAP says about a message, behind its number (RFC 9051, section 7.5).
+const IMAP_NEWS: &[&str] = &["EXISTS", "RECENT", "EXPUNGE", "FETCH"];
+
 /// Reads one line; `None` when it is none of the protocol's.
 type ReadLine = fn(&mut Talk, &[u8]) -> Option<()>;
 
@@ -108,16 +115,28 @@ impl Talk {
     }
 
     fn ftp(&mut self, line: &[u8]) -> Option<()> {
-        self.numbered_answer(line).or_else(|| {
-            let (command, argument) = command(line, FTP_COMMANDS)?;
-            match command.as_str() {
-                "USER" => self.user.name = text(argument),
-                "PASS" | "ACCT" | "ADAT" => {}
-                _ => self.argument(argument),
+        if self.numbered_answer(line).is_some() {
+            if let Some(place) = line.strip_prefix(PASSIVE) {
+                self.exchange.addresses.extend(host_and_port(place));
             }
-            self.exchange.operations.push(command);
-            Some(())
-        })
+            return Some(());
+        }
+        let (command, argument) = command(line, FTP_COMMANDS)?;
+        match command.as_str() {
+            "USER" => self.user.name = text(argument),
+            "PASS" | "ACCT" | "ADAT" => {}
+            "PORT" => {
+                self.exchange.addresses.extend(host_and_port(argument));
+                self.argument(argument);
+            }
+            "EPRT" => {
+                self.exchange.addresses.extend(extended_address(argument));
+                self.argument(argument);
+            }
+            _ => self.argument(argument),
+        }
+        self.exchange.operations.push(command);
+        Some(())
     }
 
     fn smtp(&mut self, line: &[u8]) -> Option<()> {
@@ -157,7 +176,7 @@ impl Talk {
         Some(())
     }
 
-    /// `tag COMMAND arguments`, `tag OK text`, `* OK text`.
+    /// `tag COMMAND arguments`, `tag OK text`, `* OK text`, `* 12 FETCH …`.
     fn imap(&mut self, line: &[u8]) -> Option<()> {
         let (tag, rest) = words(line);
         let is_tag = tag.iter().all(|c| c.is_ascii_alphanumeric() || b"*.-_".contains(c));
@@ -169,7 +188,9 @@ impl Talk {
             self.answer(word, text_behind);
             return Some(());
         }
-        let (command, argument) = command(rest, IMAP_COMMANDS)?;
+        let is_news = tag == b"*" && !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+        let (command, argument) =
+            if is_news { command(text_behind, IMAP_NEWS)? } else { command(rest, IMAP_COMMANDS)? };
         match command.as_str() {
             "LOGIN" => self.user.name = quoted(argument),
             "AUTHENTICATE" => self.argument(words(argument).0),
@@ -206,7 +227,7 @@ impl Talk {
 
     fn into_application(self) -> Application {
         let message = Message::Exchange(Box::new(self.exchange));
-        Application { message, user: self.user, notes: self.notes }
+        Application { message, user: self.user, notes: self.notes, ..Application::default() }
     }
 }
 
@@ -228,9 +249,11 @@ fn command<'a>(line: &'a [u8], known: &[&str]) -> Option<(String, &'a [u8])> {
     Some(((*command).to_owned(), rest))
 }
 
-/// A word, or text between quotes.
+/// A word, or text between quotes. Of a literal only its length stands there (RFC 9051, section
+/// 4.3).
 fn quoted(argument: &[u8]) -> Option<String> {
     match argument.strip_prefix(b"\"") {
+        None if argument.starts_with(b"{") => None,
         Some(rest) => text(&rest[..memchr::memchr(b'"', rest).unwrap_or(rest.len())]),
         None => text(words(argument).0),
     }
@@ -241,4 +264,20 @@ fn path(argument: &[u8]) -> Option<String> {
     let start = memchr::memchr(b'<', argument)? + 1;
     let end = start + memchr::memchr(b'>', &argument[start..])?;
     text(&argument[start..end])
+}
+
+/// `192,0,2,1,4,31` (RFC 959, section 4.1.2); an answer says something in front of it.
+fn host_and_port(argument: &[u8]) -> Option<IpAddr> {
+    let start = argument.iter().position(|byte| *byte == b'(').map_or(0, |at| at + 1);
+    let text = text(&argument[start..])?;
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u8>);
+    let mut next = || numbers.next()?.ok();
+    let address = [next()?, next()?, next()?, next()?];
+    next().and_then(|_| next()).map(|_| Ipv4Addr::from(address).into())
+}
+
+/// `|2|2001:db8::1|5282|`, with any character for the bar (RFC 2428, section 2).
+fn extended_address(argument: &[u8]) -> Option<IpAddr> {
+    let (bar, rest) = argument.split_first()?;
+    text(rest.split(|byte| byte == bar).nth(1)?)?.parse().ok()
 }

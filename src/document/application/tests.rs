@@ -5,8 +5,8 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::packet::{
-    CapturedPacket, DnsQuestion, DnsRecord, Fingerprint, LinkType, Origin, PacketRecord, Source,
-    StoredPacket, TlsClient, User,
+    Application, CapturedPacket, DnsQuestion, DnsRecord, Fingerprint, LinkType, Origin,
+    PacketRecord, Source, StoredPacket, TlsClient, User,
 };
 
 fn document(application: Application, protocol: &'static str) -> Json {
@@ -56,6 +56,12 @@ fn urls_are_taken_apart() {
         http("CONNECT", "[2001:db8::1]:443", None),
         json!({ "domain": "[2001:db8::1]", "original": "[2001:db8::1]:443" })
     );
+    assert_eq!(
+        http("GET", "http://bob:***@host:8080/x@y", None),
+        json!({ "domain": "host", "full": "http://bob:***@host:8080/x@y",
+            "original": "http://bob:***@host:8080/x@y", "path": "/x@y" })
+    );
+    assert_eq!(http("CONNECT", "bob:***@host:443", None)["domain"], "host");
     assert_eq!(http("OPTIONS", "*", None), json!({ "original": "*" }));
     assert_eq!(http("GET", "/", None), json!({ "original": "/", "path": "/" }));
 }
@@ -150,6 +156,56 @@ fn hellos_users_and_notes() {
     assert_eq!(json["related"]["hosts"], json!(["a.example", "b.example"]));
     assert_eq!(json["related"]["user"], json!(["bob"]));
     assert_eq!(json["packet"]["decode_note"], json!(["cut"]));
+}
+
+#[test]
+fn a_client_has_a_certificate_of_its_own() {
+    let certificate = |subject: &str, name: &str| Certificate {
+        sha256: "AB".into(),
+        subject: subject.into(),
+        issuer: "CN=ca".into(),
+        not_before: Timestamp::default(),
+        not_after: Timestamp::default(),
+        alternative_names: vec![name.into()],
+    };
+    let tls =
+        Tls { client_certificate: Some(certificate("CN=bob", "192.0.2.9")), ..Tls::default() };
+    let json = document(Application::of(Message::Tls(Box::new(tls))), "tls");
+    assert_eq!(
+        json["tls"],
+        json!({ "client": { "hash": { "sha256": "AB" }, "issuer": "CN=ca",
+            "subject": "CN=bob", "x509": { "alternative_names": ["192.0.2.9"] } } })
+    );
+    assert_eq!(json["related"]["ip"], json!(["192.0.2.9"]));
+}
+
+#[test]
+fn who_asks_for_a_password_is_named() {
+    let challenger = Challenger {
+        target: Some("DOM".into()),
+        netbios_computer: Some("SRV".into()),
+        netbios_domain: Some("DOM".into()),
+        dns_computer: Some("Srv.dom.example".into()),
+        dns_domain: Some("dom.example".into()),
+    };
+    let challenger = Some(Box::new(challenger));
+    let json = document(Application { challenger, ..Application::default() }, "smb");
+    assert_eq!(
+        json["packet"]["ntlm"],
+        json!({ "computer_name": ["SRV", "Srv.dom.example"],
+            "domain_name": ["DOM", "dom.example"] })
+    );
+    assert_eq!(json["related"]["hosts"], json!(["srv", "srv.dom.example"]));
+}
+
+#[test]
+fn what_is_spoken_of_is_related() {
+    let exchange = Exchange { addresses: vec![[192, 0, 2, 3].into()], ..Exchange::default() };
+    let json = document(exchange.into(), "ftp");
+    assert_eq!(json["related"]["ip"], json!(["192.0.2.3"]));
+    let dhcp = Dhcp { mentioned: vec![[192, 0, 2, 4].into()], ..Dhcp::default() };
+    let json = document(Application::of(Message::Dhcp(Box::new(dhcp))), "dhcp");
+    assert_eq!(json["related"]["ip"], json!(["192.0.2.4"]));
 }
 
 #[test]

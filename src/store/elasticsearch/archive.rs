@@ -10,7 +10,7 @@ use crate::packet::Timestamp;
 use crate::store::{Partition, StoreError, StoreErrorKind, StoreResult};
 
 /// Version of the documents and of the naming of indices.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 /// One document per packet.
 pub(super) const LAYOUT: &str = "singles";
 

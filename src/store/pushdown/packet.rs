@@ -304,14 +304,16 @@ impl Abilities {
         .superset()
     }
 
-    /// Of more than two tags, those between the first and the last are not stored.
+    /// Of more than two tags, those between the first and the last are not stored, and of a frame
+    /// in a tagged one, as behind `geneve`, none.
     fn vlan(&self, id: Option<u16>) -> Bounds {
         let tagged = self.layer("vlan").superset();
         let Some(id) = id else { return tagged };
         let fields = [FieldId::NetworkVlanId, FieldId::NetworkInnerVlanId];
         let has_id = fields.map(|field| self.field(field, |f| Condition::is(f, id.to_string())));
         let has_more = self.field(FieldId::NetworkInnerVlanId, Condition::Exists);
-        Bounds::any(has_id.into_iter().chain([has_more])).superset()
+        let has_inner_frame = self.no_tunnel().negated();
+        Bounds::any(has_id.into_iter().chain([has_more, has_inner_frame])).superset()
     }
 
     fn mpls(&self, label: Option<u32>) -> Bounds {

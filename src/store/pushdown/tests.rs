@@ -175,7 +175,7 @@ fn tcpdumps_words_become_fields() {
         (
             Predicate::Vlan(Some(5)),
             "network.vlan.id:5 or network.inner.vlan.id:5 or network.inner.vlan.id:* \
-             or packet.unread:true",
+             or packet.tunnel.type:* or packet.unread:true",
         ),
         (Predicate::Mpls(Some(7)), "packet.mpls.label:7 or packet.unread:true"),
         (Predicate::Protocol(Scope::Any, Protocol::Stp), "all"),

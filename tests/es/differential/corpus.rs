@@ -59,7 +59,7 @@ fn capture(name: &str, packets: Vec<CapturedPacket>) -> Vec<PacketRecord> {
     let mut fragments = Fragments::default();
     let record = |(packet, frame): (CapturedPacket, u64)| {
         let mut layers = decode(&packet);
-        fragments.apply(&mut layers);
+        fragments.apply(packet.timestamp, &mut layers);
         let origin = Origin { capture, frame, source: source.clone() };
         PacketRecord { stored: StoredPacket::new(packet, origin), layers }
     };

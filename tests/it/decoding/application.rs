@@ -1,7 +1,8 @@
 //! Columns of what applications say.
 
+use pcap_archiver::packet::{DnsRecord, Message};
+
 use super::columns::Column;
-use super::differences::Difference;
 use super::ours::Ours;
 use super::tshark::Theirs;
 
@@ -22,7 +23,55 @@ macro_rules! same {
 const DNS: &[&str] = &["dns", "mdns", "llmnr"];
 const HTTP: &[&str] = &["http", "ssdp"];
 
+/// Names of applications: tshark's, and this program's.
+pub const APPLICATIONS: &[(&str, &str)] = &[
+    ("cldap", "ldap"),
+    ("dhcp", "dhcp"),
+    ("dhcpv6", "dhcpv6"),
+    ("dns", "dns"),
+    ("ftp", "ftp"),
+    ("http", "http"),
+    ("imap", "imap"),
+    ("kerberos", "kerberos"),
+    ("ldap", "ldap"),
+    ("llmnr", "llmnr"),
+    ("mdns", "mdns"),
+    ("mqtt", "mqtt"),
+    ("nbns", "nbns"),
+    ("ntp", "ntp"),
+    ("pop", "pop3"),
+    ("quic", "quic"),
+    ("radius", "radius"),
+    ("rdp", "rdp"),
+    ("sip", "sip"),
+    ("smb", "smb"),
+    ("smb2", "smb"),
+    ("smtp", "smtp"),
+    ("snmp", "snmp"),
+    ("ssdp", "ssdp"),
+    ("ssh", "ssh"),
+    ("telnet", "telnet"),
+    ("tls", "tls"),
+];
+
 pub const COLUMNS: &[Column] = &[
+    Column {
+        name: "network.protocol",
+        fields: &[],
+        ours: |ours| {
+            let protocol = ours.layers().application;
+            let known = protocol.filter(|name| APPLICATIONS.iter().any(|(_, our)| our == name));
+            known.map(str::to_owned).into_iter().collect()
+        },
+        theirs: |theirs| {
+            let known = theirs
+                .layers()
+                .iter()
+                .find_map(|layer| APPLICATIONS.iter().find(|(their, _)| *their == layer.protocol));
+            known.map(|(_, our)| (*our).to_owned()).into_iter().collect()
+        },
+        wanted: None,
+    },
     same!("tls.client.server_name", "tls.handshake.extensions_server_name"),
     same!("tls.client.ja3", "tls.handshake.ja3"),
     same!("tls.server.ja3s", "tls.handshake.ja3s"),
@@ -75,16 +124,85 @@ pub const COLUMNS: &[Column] = &[
         wanted: None,
     },
     Column {
-        name: "dns.answers.data",
+        name: "dns.type",
+        fields: &["dns.flags.response"],
+        ours: |ours| of(ours, DNS, "dns.type"),
+        theirs: |theirs| {
+            let is_answer = first(theirs, "dns.flags.response").pop();
+            let word = |bit: &str| if bit == "1" { "answer" } else { "query" };
+            is_answer.map(|bit| word(&bit).to_owned()).into_iter().collect()
+        },
+        wanted: None,
+    },
+    Column {
+        name: "dns.response_code",
+        fields: &["dns.flags.rcode"],
+        ours: |ours| of(ours, DNS, "dns.response_code"),
+        theirs: |theirs| {
+            let code = first(theirs, "dns.flags.rcode").pop();
+            let code = code.map(|code| response_code(code.parse().unwrap()));
+            code.into_iter().collect()
+        },
+        wanted: None,
+    },
+    Column {
+        name: "addresses in DNS records",
+        fields: &["dns.a", "dns.aaaa"],
+        ours: |ours| {
+            let records = dns_records(ours).filter(|r| ["A", "AAAA"].contains(&r.kind.as_str()));
+            sorted(records.flat_map(|r| &r.addresses).map(ToString::to_string))
+        },
+        theirs: |theirs| {
+            let is_quoted = theirs.has("icmp") || theirs.has("icmpv6");
+            let found = [theirs.all("dns.a"), theirs.all("dns.aaaa")].concat();
+            sorted(found.into_iter().filter(|_| !is_quoted).map(str::to_owned))
+        },
+        wanted: None,
+    },
+    Column {
+        name: "tls.version",
+        fields: &["tls.handshake.version", "tls.handshake.extensions.supported_version"],
+        ours: |ours| ours.stored("tls.version"),
+        theirs: |theirs| {
+            let offered = theirs.all("tls.handshake.extensions.supported_version").into_iter();
+            let offered = offered.map(hexadecimal).filter(|version| !is_grease(*version));
+            let version = offered.max().or_else(|| {
+                let version = first(theirs, "tls.handshake.version").pop();
+                version.map(|version| hexadecimal(&version))
+            });
+            version.map(tls_version).into_iter().collect()
+        },
+        wanted: None,
+    },
+    Column {
+        name: "tls.cipher",
+        fields: &["tls.handshake.ciphersuite", "tls.handshake.type"],
+        ours: |ours| ours.stored("tls.cipher"),
+        theirs: |theirs| {
+            let is_server = first(theirs, "tls.handshake.type") == ["2"];
+            let cipher = first(theirs, "tls.handshake.ciphersuite").pop().filter(|_| is_server);
+            let name = |cipher: String| {
+                let number = hexadecimal(&cipher);
+                let suite = tls_parser::TlsCipherSuite::from_id(number);
+                suite.map_or_else(|| format!("0x{number:04x}"), |suite| suite.name.to_owned())
+            };
+            cipher.map(name).into_iter().collect()
+        },
+        wanted: None,
+    },
+    Column {
+        name: "number of answers in DNS",
         fields: &["dns.count.answers"],
         ours: |ours| {
-            let number = of(ours, DNS, "dns.answers.data").len();
+            let number = of(ours, DNS, "dns.answers.name").len();
             if number == 0 { Vec::new() } else { vec![number.to_string()] }
         },
         theirs: |theirs| {
-            let mut number = first(theirs, "dns.count.answers");
-            number.retain(|number| number != "0");
-            number
+            let is_quoted = theirs.has("icmp") || theirs.has("icmpv6");
+            let numbers = theirs.all("dns.count.answers").into_iter().filter(|_| !is_quoted);
+            // A segment may hold several messages.
+            let number: usize = numbers.map(|number| number.parse::<usize>().unwrap()).sum();
+            if number == 0 { Vec::new() } else { vec![number.to_string()] }
         },
         wanted: None,
     },
@@ -111,6 +229,50 @@ pub const COLUMNS: &[Column] = &[
     },
 ];
 
+fn dns_records(ours: &Ours) -> impl Iterator<Item = &DnsRecord> {
+    let is_wanted = ours.layers().application.is_some_and(|name| DNS.contains(&name));
+    let message = ours.layers().details.as_ref().map(|details| &details.message);
+    let dns = match message {
+        Some(Message::Dns(dns)) if is_wanted => Some(dns),
+        _ => None,
+    };
+    dns.into_iter().flat_map(|dns| dns.answers.iter().chain(&dns.mentioned))
+}
+
+fn sorted(values: impl Iterator<Item = String>) -> Vec<String> {
+    let mut values: Vec<String> = values.collect();
+    values.sort_unstable();
+    values
+}
+
+/// IANA, "DNS RCODEs".
+fn response_code(code: usize) -> String {
+    const NAMES: [&str; 11] = [
+        "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET",
+        "NXRRSET", "NOTAUTH", "NOTZONE",
+    ];
+    NAMES.get(code).map_or_else(|| code.to_string(), |name| (*name).to_owned())
+}
+
+fn hexadecimal(number: &str) -> u16 {
+    u16::from_str_radix(number.trim_start_matches("0x"), 16).unwrap()
+}
+
+/// RFC 8701.
+fn is_grease(number: u16) -> bool {
+    let [high, low] = number.to_be_bytes();
+    high == low && low & 0x0f == 0x0a
+}
+
+fn tls_version(version: u16) -> String {
+    match version.to_be_bytes() {
+        [3, 0] => "3.0".to_owned(),
+        [3, minor] => format!("1.{}", minor - 1),
+        [0x7f, draft] => format!("1.3 draft {draft}"),
+        _ => format!("0x{version:04x}"),
+    }
+}
+
 /// tshark's word for the root.
 fn dns_names(mut names: Vec<String>) -> Vec<String> {
     for name in names.iter_mut().filter(|name| *name == "<Root>") {
@@ -136,140 +298,3 @@ fn of(ours: &Ours, protocols: &[&str], field: &str) -> Vec<String> {
     let is_wanted = ours.layers().application.is_some_and(|name| protocols.contains(&name));
     if is_wanted { ours.stored(field) } else { Vec::new() }
 }
-
-/// Names of columns whose values the application gives.
-const NAMES: &[&str] = &[
-    "dns.answers.data",
-    "dns.id",
-    "dns.question.name",
-    "http.request.method",
-    "http.request.referrer",
-    "http.response.status_code",
-    "packet.dhcp.host_name",
-    "packet.http.location",
-    "packet.ntp.stratum",
-    "packet.tls.alpn",
-    "tls.client.ja3",
-    "tls.client.server_name",
-    "tls.server.ja3s",
-    "url.domain",
-    "url.original",
-    "user_agent.original",
-];
-const DNS_NAMES: &[&str] = &["dns.answers.data", "dns.id", "dns.question.name"];
-const HTTP_NAMES: &[&str] = &[
-    "http.request.method",
-    "http.request.referrer",
-    "http.response.status_code",
-    "packet.http.location",
-    "url.domain",
-    "url.original",
-    "user_agent.original",
-];
-const TLS_NAMES: &[&str] =
-    &["packet.tls.alpn", "tls.client.ja3", "tls.client.server_name", "tls.server.ja3s"];
-
-pub const DIFFERENCES: &[Difference] = &[
-    Difference {
-        columns: NAMES,
-        applies: |pair| ["sctp", "ipcomp", "capwap.data"].iter().any(|name| pair.theirs.has(name)),
-        reason: "HTTP over SCTP, compressed packets and CAPWAP are not looked into",
-    },
-    Difference {
-        columns: TLS_NAMES,
-        applies: |pair| ["openvpn", "rdpudp", "dtls"].iter().any(|name| pair.theirs.has(name)),
-        reason: "OpenVPN, RDP over UDP and DTLS are not looked into",
-    },
-    Difference {
-        columns: TLS_NAMES,
-        applies: |pair| {
-            let is_found = TLS_NAMES.iter().any(|name| !pair.ours.stored(name).is_empty());
-            pair.theirs.has("quic") && is_found
-        },
-        reason: "QUIC: pieces of a handshake in another order within a packet are joined only here",
-    },
-    Difference {
-        columns: TLS_NAMES,
-        applies: |pair| {
-            let is_beginning = pair.theirs.all("quic.crypto.offset").contains(&"0");
-            let is_server = pair.theirs.all("tls.handshake.type").contains(&"2");
-            pair.theirs.has("quic") && (is_server || !is_beginning)
-        },
-        reason: "QUIC: tshark has the keys of a server from the client's packet, and joins \
-                 handshakes over several packets",
-    },
-    Difference {
-        columns: TLS_NAMES,
-        applies: |pair| {
-            let is_found = TLS_NAMES.iter().any(|name| !pair.ours.stored(name).is_empty());
-            is_found
-                && !pair
-                    .theirs
-                    .all("tls.handshake.type")
-                    .iter()
-                    .any(|kind| ["1", "2"].contains(kind))
-        },
-        reason: "tshark leaves out TLS records that go on beyond the packet, retransmissions, and \
-                 what it holds for another protocol since the conversation began as that",
-    },
-    Difference {
-        columns: &["tls.client.ja3", "tls.server.ja3s"],
-        applies: |pair| {
-            let fingerprints = ["tls.client.ja3", "tls.server.ja3s"];
-            fingerprints.iter().all(|name| pair.ours.stored(name).is_empty())
-        },
-        reason: "a damaged hello has no fingerprint here",
-    },
-    Difference {
-        columns: &["dns.answers.data"],
-        applies: |pair| !pair.ours.stored("packet.decode_note").is_empty(),
-        reason: "of a message that is cut, or has more than 64 answers, those that are kept",
-    },
-    Difference {
-        columns: &["url.original"],
-        applies: |pair| pair.theirs.all("http.request.uri") == ["HTTP/1.1"],
-        reason: "a request line without a target",
-    },
-    Difference {
-        columns: DNS_NAMES,
-        applies: |pair| pair.ours.layers().application.is_none(),
-        reason: "tshark takes for DNS whatever stands at port 53; here it must read as DNS",
-    },
-    Difference {
-        columns: DNS_NAMES,
-        applies: |pair| pair.ours.stored("dns.op_code") == ["UPDATE"],
-        reason: "the zone and the prerequisites of an update stand where a query has question and \
-                 answers; tshark has other fields for them",
-    },
-    Difference {
-        columns: &["dns.question.name"],
-        applies: |pair| {
-            pair.ours.stored("dns.question.name").iter().any(|n| n.contains('\u{fffd}'))
-        },
-        reason: "names that are no text: another replacement",
-    },
-    Difference {
-        columns: HTTP_NAMES,
-        applies: |pair| {
-            let is_found = HTTP_NAMES.iter().any(|name| !pair.ours.stored(name).is_empty());
-            is_found && (!pair.theirs.has("http") || pair.theirs.has("websocket"))
-        },
-        reason: "tshark holds the conversation for another protocol since it began as that",
-    },
-    Difference {
-        columns: HTTP_NAMES,
-        applies: |pair| pair.ours.stored("http.request.method") == ["PRI"],
-        reason: "the first line of HTTP/2",
-    },
-    Difference {
-        columns: HTTP_NAMES,
-        applies: |pair| pair.ours.layers().application.is_none() && pair.theirs.has("http"),
-        reason: "lines of a head that began in an earlier packet, or that do not follow HTTP: \
-                 tshark goes by the port",
-    },
-    Difference {
-        columns: HTTP_NAMES,
-        applies: |pair| pair.theirs.all("http.response.code").len() > 1 || pair.theirs.has("data"),
-        reason: "a second message behind the first one's body",
-    },
-];

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use pcap_archiver::packet::NetworkKind;
 
-use super::{Pair, application};
+use super::{Pair, application_differences};
 
 /// A kind of packet in which some columns differ.
 pub struct Difference {
@@ -44,7 +44,7 @@ const UNDECODED: &[&str] = &["arcnet", "atm", "fddi", "juniper", "tr", "wpan"];
 
 /// All of them.
 pub static DIFFERENCES: LazyLock<Vec<&'static Difference>> =
-    LazyLock::new(|| PACKET.iter().chain(application::DIFFERENCES).collect());
+    LazyLock::new(|| PACKET.iter().chain(application_differences::DIFFERENCES).collect());
 
 const PACKET: &[Difference] = &[
     Difference {
@@ -161,7 +161,7 @@ const PACKET: &[Difference] = &[
     },
     Difference {
         columns: ABOVE,
-        applies: |pair| pair.theirs.protocols().ends_with("ip:l2tp:data"),
+        applies: |pair| pair.theirs.protocols().ends_with(":l2tp:data"),
         reason: "L2TPv3 does not say what it carries: Ethernet is recognised, tshark must be told",
     },
     Difference {

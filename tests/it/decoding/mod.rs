@@ -4,6 +4,7 @@
 //! (`differences.rs`), and everything else must be equal.
 
 mod application;
+mod application_differences;
 mod columns;
 mod differences;
 pub mod frames;
@@ -16,7 +17,7 @@ mod tshark;
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Sandbox, outside_captures};
+use crate::support::{Sandbox, outside_captures, read_all};
 use columns::COLUMNS;
 use differences::DIFFERENCES;
 use ours::Ours;
@@ -43,7 +44,13 @@ fn own_captures(sandbox: &Sandbox) -> Vec<PathBuf> {
 /// Adds a capture to the tally; returns how many packets were compared.
 fn compare(path: &Path, tally: &mut Tally) -> usize {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    let Some(ours) = ours::read(path) else { return 0 };
+    let ours = match ours::read(path) {
+        Ok(ours) => ours,
+        Err(reason) => {
+            tally.unread.push((name, reason));
+            return 0;
+        }
+    };
     let tshark = Tshark::of(path, &COLUMNS);
     let theirs = tshark.rows();
     tally.packets(&name, ours.len(), theirs.len());
@@ -129,6 +136,27 @@ fn write_report() {
         assert!(!counts.is_empty(), "occurs nowhere: {}", difference.reason);
     }
     std::fs::write(report::path(), report::write(&tally)).unwrap();
+}
+
+/// `cargo test --features testing --test it fuzz_corpus -- --ignored` seeds the fuzz targets.
+#[test]
+#[ignore = "writes fuzz/corpus"]
+fn fuzz_corpus() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let (packets, captures) = (corpus.join("decode"), corpus.join("capture_reader"));
+    for folder in [&packets, &captures] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let sandbox = Sandbox::embedded();
+    for (name, bytes) in frames::captures() {
+        std::fs::write(captures.join(&name), &bytes).unwrap();
+        let read = read_all(&sandbox.file(&name, &bytes));
+        for (number, packet) in read.iter().enumerate() {
+            // The target takes the link type from the first two bytes.
+            let seed = [&packet.link_type.0.to_be_bytes()[..], &packet.data].concat();
+            std::fs::write(packets.join(format!("{name}-{number}")), seed).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn damaged_packets_are_decoded_to_an_end() {
         }
         packet.data = Bytes::from(data);
         let mut layers = decode(&packet);
-        fragments.borrow_mut().apply(&mut layers);
+        fragments.borrow_mut().apply(packet.timestamp, &mut layers);
         prop_assert!(layers.networks.len() <= MOST_LAYERS);
         prop_assert!(layers.networks.len() > layers.outer().len() || layers.networks.is_empty());
         prop_assert!(layers.names.len() <= MOST_LAYERS * (MOST_LAYERS + 3));

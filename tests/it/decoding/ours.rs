@@ -29,9 +29,9 @@ impl Ours {
     }
 }
 
-/// Every packet of a capture; `None` when it is no capture that this program reads.
-pub fn read(path: &Path) -> Option<Vec<Ours>> {
-    let mut reader = CaptureReader::open(path).ok()?;
+/// Every packet of a capture; or why it is no capture that this program reads.
+pub fn read(path: &Path) -> Result<Vec<Ours>, String> {
+    let mut reader = CaptureReader::open(path).map_err(|error| error.to_string())?;
     let source = Source { file_name: String::new(), file_path: String::new(), sensor: None };
     let source = Arc::new(source);
     let mut capture = None;
@@ -40,7 +40,7 @@ pub fn read(path: &Path) -> Option<Vec<Ours>> {
     while let Some((frame, packet)) = reader.next_packet().unwrap() {
         let capture = *capture.get_or_insert_with(|| Fingerprint::of(&packet));
         let mut layers = decode(&packet);
-        fragments.apply(&mut layers);
+        fragments.apply(packet.timestamp, &mut layers);
         let origin = Origin { capture, frame, source: source.clone() };
         let record = PacketRecord { stored: StoredPacket::new(packet, origin), layers };
         let document = Document::of(&record);
@@ -48,5 +48,5 @@ pub fn read(path: &Path) -> Option<Vec<Ours>> {
         let stored = stored.collect();
         packets.push(Ours { record, stored });
     }
-    Some(packets)
+    Ok(packets)
 }

@@ -16,6 +16,8 @@ pub struct Tally {
     /// For each of [`DIFFERENCES`]: how often, by column.
     pub reasons: Vec<BTreeMap<&'static str, usize>>,
     pub unexplained: Vec<String>,
+    /// Files that this program does not take for captures, and why.
+    pub unread: Vec<(String, String)>,
 }
 
 /// Packets in which at least one side has a value.
@@ -44,6 +46,7 @@ impl Tally {
             columns: COLUMNS.iter().map(|_| Count::default()).collect(),
             reasons: DIFFERENCES.iter().map(|_| BTreeMap::new()).collect(),
             unexplained: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -91,6 +94,11 @@ pub fn write(tally: &Tally) -> String {
     }
     text.push_str("\n## Captures that tshark reads otherwise\n\n");
     for (capture, reason) in COUNTS {
+        writeln!(text, "- `{capture}`: {reason}").unwrap();
+    }
+    text.push_str("\n## Captures that this program does not read\n\n");
+    // What describes the captures is none.
+    for (capture, reason) in tally.unread.iter().filter(|(name, _)| !name.ends_with("SOURCES.md")) {
         writeln!(text, "- `{capture}`: {reason}").unwrap();
     }
     text

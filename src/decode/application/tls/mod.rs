@@ -5,7 +5,7 @@ mod hello;
 mod ja3;
 mod ja4;
 
-use super::{Cursor, Found};
+use super::{Cursor, Found, Ports};
 use crate::packet::{Application, Message, Tls};
 
 pub(super) use ja4::Carrier;
@@ -21,6 +21,18 @@ const LONGEST_RECORD: u16 = (1 << 14) + 2048;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
+/// What only one of the two says, beside its hello (RFC 5246, section 7.3).
+const OF_SERVER: [&str; 5] = [
+    "server_hello",
+    "server_key_exchange",
+    "certificate_request",
+    "certificate_status",
+    "server_hello_done",
+];
+const OF_CLIENT: [&str; 3] = ["client_hello", "client_key_exchange", "certificate_verify"];
+/// Ports of services, and the first of those that clients take (RFC 6335, section 6).
+const FIRST_USER_PORT: u16 = 1024;
+const FIRST_DYNAMIC_PORT: u16 = 49152;
 /// Certificates of a whole chain fit; encrypted bytes taken for a length hardly ever do.
 const LONGEST_MESSAGE: usize = 1 << 17;
 /// Records of one packet that are looked at.
@@ -29,7 +41,7 @@ const MOST_RECORDS: usize = 64;
 const CUT: &str = "tls: a handshake message goes on beyond this packet; what stands in it is kept";
 const MORE_RECORDS: &str = "tls: records beyond the first 64 of the packet are left out";
 
-pub(super) fn decode(payload: &[u8]) -> Option<Found> {
+pub(super) fn decode(ports: Ports, payload: &[u8]) -> Option<Found> {
     let [content_type, 3, minor, high, low, ..] = *payload else { return None };
     let is_record = (CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&content_type)
         && minor <= 4
@@ -39,6 +51,9 @@ pub(super) fn decode(payload: &[u8]) -> Option<Found> {
     }
     let mut reading = Reading::over(Carrier::Tcp);
     reading.records(Cursor(payload));
+    if reading.is_of_client(ports) {
+        reading.tls.client_certificate = reading.tls.certificate.take();
+    }
     Some(Found { names: &["tls"], details: reading.into_application() })
 }
 
@@ -115,8 +130,13 @@ impl Reading {
             };
             self.message(name);
             match kind {
-                CLIENT_HELLO => hello::client(body, is_whole, self.carrier, &mut self.tls),
-                SERVER_HELLO => hello::server(body, is_whole, &mut self.tls),
+                // A packet has one of each; the fingerprints of more would cost and say nothing.
+                CLIENT_HELLO if self.tls.client.is_none() => {
+                    hello::client(body, is_whole, self.carrier, &mut self.tls);
+                }
+                SERVER_HELLO if self.tls.server.is_none() => {
+                    hello::server(body, is_whole, &mut self.tls);
+                }
                 CERTIFICATE if self.tls.certificate.is_none() => {
                     self.tls.certificate = certificate::first(body);
                 }
@@ -126,6 +146,14 @@ impl Reading {
                 self.note(CUT);
             }
         }
+    }
+
+    /// Whether the client sends the packet: by what it says, or else by the ports.
+    fn is_of_client(&self, Ports { source, destination }: Ports) -> bool {
+        let says = |names: &[&str]| self.tls.messages.iter().any(|name| names.contains(name));
+        let by_ports = destination < FIRST_USER_PORT && source >= FIRST_USER_PORT
+            || destination < FIRST_DYNAMIC_PORT && source >= FIRST_DYNAMIC_PORT;
+        !says(&OF_SERVER) && (says(&OF_CLIENT) || by_ports)
     }
 
     fn alert(&mut self, fragment: &[u8]) {

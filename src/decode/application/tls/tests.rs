@@ -40,7 +40,12 @@ fn server_name(name: &str) -> Vec<u8> {
 }
 
 fn read(payload: &[u8]) -> (Tls, Vec<&'static str>) {
-    let Found { names: ["tls"], details: Some(details) } = decode(payload).unwrap() else {
+    from_to(443, 50_000, payload)
+}
+
+fn from_to(source: u16, destination: u16, payload: &[u8]) -> (Tls, Vec<&'static str>) {
+    let ports = Ports { source, destination };
+    let Found { names: ["tls"], details: Some(details) } = decode(ports, payload).unwrap() else {
         panic!("details of TLS")
     };
     let Message::Tls(tls) = details.message else { panic!("TLS") };
@@ -113,6 +118,30 @@ fn published_ja4() {
     assert!(notes.is_empty());
 }
 
+/// The hello of Chrome over QUIC, and the fingerprint that FoxIO publishes for it.
+#[test]
+fn published_ja4_over_quic() {
+    let algorithms = [0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0201];
+    let extensions = [
+        extension(0x0010, &sized(&sized_u8(b"h3"))),
+        server_name("cloudflare-quic.com"),
+        extension(0x002d, &[1, 1]),
+        extension(0x001b, &[2, 0, 2]),
+        extension(0x000a, &sized(&numbers(&[29, 23, 24]))),
+        extension(0x0033, &[]),
+        extension(0x002b, &sized_u8(&numbers(&[0x0304]))),
+        extension(0x0039, &[]),
+        extension(0x4469, &[0, 3, 2, b'h', b'3']),
+        extension(0x000d, &sized(&numbers(&algorithms))),
+    ];
+    let hello = client_hello(0x0303, &[0x1301, 0x1302, 0x1303], Some(&extensions));
+    let mut notes = Vec::new();
+    let tls = in_quic(&hello[5..], &mut notes).unwrap();
+    let ja4 = tls.client.unwrap().ja4.unwrap();
+    assert_eq!(ja4, "q13d0310h3_55b375c5d22e_cd85d2d88918");
+    assert!(notes.is_empty());
+}
+
 #[test]
 fn first_protocol_in_ja4() {
     for (protocol, expected) in
@@ -180,18 +209,52 @@ fn encrypted_messages_are_not_read() {
     assert_eq!(read(&after_change).0.messages, ["change_cipher_spec", "encrypted_handshake"]);
     let again = [&[20, 3, 3, 0, 1, 1][..], &chrome(&[b"h2"])].concat();
     assert_eq!(client(&again).server_name.as_deref(), Some("cloudflare-quic.com"));
-    let data = decode(&[23, 3, 3, 0, 2, 9, 9]).unwrap();
+    let ports = Ports { source: 443, destination: 50_000 };
+    let data = decode(ports, &[23, 3, 3, 0, 2, 9, 9]).unwrap();
     assert!(data.details.is_none(), "application data says nothing");
 }
 
-#[test]
-fn a_certificate_is_read() {
-    // Self-signed, made with openssl for this test: CN=archive.example, valid to 9999.
+/// Self-signed, made with openssl for this test: CN=archive.example, valid to 9999.
+fn certificate_message() -> Vec<u8> {
     let der = include_bytes!("certificate.der");
     let length = u32::try_from(der.len()).unwrap();
     let entry = [&length.to_be_bytes()[1..], der].concat();
     let list = [&u32::try_from(entry.len()).unwrap().to_be_bytes()[1..], &entry].concat();
-    let payload = record(11, &list);
+    record(11, &list)
+}
+
+#[test]
+fn a_certificate_is_of_its_sender() {
+    let alone = certificate_message();
+    let with = |kind: u8| [alone.clone(), record(kind, &[0; 4])].concat();
+    let (key_exchange, verify, done) = (with(16), with(15), with(14));
+    for (source, destination, payload, is_clients) in [
+        (8443, 8444, &key_exchange, true),
+        (8443, 8444, &verify, true),
+        (50_000, 443, &done, false),
+        (50_000, 443, &alone, true),
+        (50_000, 8443, &alone, true),
+        (1500, 443, &alone, true),
+        (443, 50_000, &alone, false),
+        (8443, 8444, &alone, false),
+    ] {
+        let tls = from_to(source, destination, payload).0;
+        assert_eq!(tls.client_certificate.is_some(), is_clients, "{source} to {destination}");
+        assert_eq!(tls.certificate.is_some(), !is_clients, "{source} to {destination}");
+    }
+}
+
+#[test]
+fn the_first_hello_of_a_packet_is_the_one() {
+    let second = client_hello(0x0301, &[5], None);
+    let (tls, _) = read(&[chrome(&[b"h2"]), second].concat());
+    assert_eq!(tls.client, Some(client(&chrome(&[b"h2"]))));
+    assert_eq!(tls.version, Some(0x0304));
+}
+
+#[test]
+fn a_certificate_is_read() {
+    let payload = certificate_message();
     let certificate = read(&payload).0.certificate.unwrap();
     assert_eq!(certificate.subject, "CN=archive.example");
     assert_eq!(certificate.issuer, "CN=archive.example");

@@ -127,6 +127,7 @@ pub fn tunnels() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 ),
                 udp(1701, &[0xc8, 2, 0, 12, 0, 5, 0, 0, 0, 1, 0, 1], &[]),
                 ip(115, &[&[0, 0, 0, 77], frame().as_slice()].concat()),
+                udp(1701, &[0, 3, 0, 0, 0, 0, 0, 78], &frame()),
             ],
         ),
         ("etherip", vec![ip(97, &[&[0x30, 0], frame().as_slice()].concat())]),

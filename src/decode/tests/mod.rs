@@ -1,3 +1,6 @@
+mod headers;
+mod identifiers;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 

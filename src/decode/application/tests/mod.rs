@@ -1,3 +1,7 @@
+mod accounts;
+mod addresses;
+mod names;
+
 use std::net::IpAddr;
 
 use proptest::prelude::*;
@@ -58,146 +62,11 @@ fn name(dotted: &str) -> Vec<u8> {
     name
 }
 
-/// An answer with a CNAME and two addresses, whose names are compressed.
-fn answer() -> Vec<u8> {
-    let mut message = vec![0xab, 0xcd, 0x81, 0x80, 0, 1, 0, 3, 0, 0, 0, 1];
-    message.extend(name("WwW.example.com"));
-    message.extend([0, 1, 0, 1]);
-    message.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 6, 3, b'c', b'd', b'n', 0xc0, 16]);
-    message.extend([0xc0, 45, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 192, 0, 2, 7]);
-    message.extend([0xc0, 45, 0, 28, 0, 1, 0, 0, 0, 30, 0, 16]);
-    message.extend([0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
-    message.extend([0, 0, 41, 16, 0, 0, 0, 0x80, 0, 0, 0]);
-    message
-}
-
-#[test]
-fn question_and_answers() {
-    let layers = udp(53, &answer());
-    assert_eq!(layers.application, Some("dns"));
-    let dns = dns(layers);
-    assert_eq!((dns.id, dns.is_answer, dns.operation.as_str()), (0xabcd, true, "QUERY"));
-    assert_eq!(dns.response_code.as_deref(), Some("NOERROR"));
-    assert_eq!(dns.flags, ["RD", "RA", "DO"]);
-    assert_eq!(dns.questions[0].name, "WwW.example.com", "as it was spelled");
-    assert_eq!((dns.questions[0].kind.as_str(), dns.questions[0].class.as_str()), ("A", "IN"));
-    let data: Vec<&str> = dns.answers.iter().map(|record| record.data.as_str()).collect();
-    assert_eq!(data, ["cdn.example.com", "192.0.2.7", "2001:db8::7"]);
-    let names: Vec<&str> = dns.answers.iter().map(|record| record.name.as_str()).collect();
-    assert_eq!(names, ["WwW.example.com", "cdn.example.com", "cdn.example.com"]);
-    assert_eq!((dns.answers[0].ttl, dns.answers[2].kind.as_str()), (60, "AAAA"));
-}
-
-#[test]
-fn dns_over_tcp_and_at_other_ports() {
-    let message = answer();
-    let length = u16::try_from(message.len()).unwrap().to_be_bytes();
-    let framed = [&length[..], &message].concat();
-    for layers in [tcp(53, &framed), tcp(5300, &framed), udp(5300, &message)] {
-        assert_eq!(layers.application, Some("dns"));
-        assert_eq!(dns(layers).answers.len(), 3);
-    }
-    assert_eq!(udp(5300, &message[..message.len() - 1]).application, None, "not to the last byte");
-    assert_eq!(udp(53, b"question-x").application, None);
-    assert_eq!(udp(53, &[7; 300]).application, None);
-    assert_eq!(udp(53, &[0; 300]).application, None);
-}
-
-#[test]
-fn a_cut_message_keeps_what_it_has() {
-    let message = answer();
-    for length in 12..message.len() {
-        let found = details(udp(53, &message[..length]));
-        assert!(found.notes.iter().any(|note| note.contains("cut")), "{length}");
-    }
-    assert_eq!(dns(udp(53, &message[..60])).answers.len(), 1);
-}
-
-#[test]
-fn pointers_that_go_round_end() {
-    let mut message = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    message.extend([0xc0, 12, 0, 1, 0, 1]);
-    assert_eq!(udp(53, &message).application, None);
-    // A chain of pointers, each to the one before, from every record.
-    let mut message = vec![0, 1, 0x81, 0x80, 0, 1, 0xff, 0xff, 0, 0, 0, 0];
-    message.extend([1, b'a', 0, 0, 1, 0, 1]);
-    while message.len() < 60_000 {
-        let back = u16::try_from(message.len().min(0x3fff) - 12).unwrap();
-        message.extend((0xc000 | back).to_be_bytes());
-        message.extend([0, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
-    }
-    let started = std::time::Instant::now();
-    let _ = udp(53, &message);
-    assert!(started.elapsed().as_secs() < 2);
-}
-
-#[test]
-fn long_answers_are_capped_and_that_is_said() {
-    let mut message = vec![0, 1, 0x81, 0x80, 0, 1, 0, 100, 0, 0, 0, 0];
-    message.extend(name("a.example"));
-    message.extend([0, 1, 0, 1]);
-    for last in 0..100 {
-        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 192, 0, 2, last]);
-    }
-    let found = details(udp(53, &message));
-    assert!(found.notes.iter().any(|note| note.contains("first 64")));
-    assert_eq!(dns(udp(53, &message)).answers.len(), 64);
-}
-
-#[test]
-fn multicast_names_are_text() {
-    let mut message = vec![0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
-    message.extend(name("_ipp._tcp.local"));
-    message.extend([0, 12, 0x80, 1, 0, 0, 0, 120, 0]);
-    let target = name("Büro._ipp._tcp.local");
-    message.push(u8::try_from(target.len()).unwrap());
-    message.extend(target);
-    let layers = udp(5353, &message);
-    assert_eq!(layers.application, Some("mdns"));
-    let answer = dns(layers).answers.remove(0);
-    assert_eq!((answer.class.as_str(), answer.data.as_str()), ("IN", "Büro._ipp._tcp.local"));
-}
-
-#[test]
-fn netbios_names() {
-    // `WORKGROUP` padded with spaces, purpose 0x1e.
-    let mut message = vec![0x12, 0x34, 0x28, 0x10, 0, 1, 0, 0, 0, 0, 0, 1, 32];
-    message.extend(b"FHEPFCELEHFCEPFFFACACACACACACABO");
-    message.extend([0, 0, 0x20, 0, 1]);
-    message.extend([0xc0, 12, 0, 0x20, 0, 1, 0, 0, 0, 0, 0, 12, 0x80, 0, 192, 0, 2, 9]);
-    message.extend([0x80, 0, 192, 0, 2, 10]);
-    let layers = udp(137, &message);
-    assert_eq!(layers.application, Some("nbns"));
-    let dns = dns(layers);
-    assert_eq!(dns.operation, "REGISTRATION");
-    assert_eq!(
-        (dns.questions[0].name.as_str(), dns.questions[0].kind.as_str()),
-        ("WORKGROUP<1e>", "NB")
-    );
-    let found = &dns.mentioned[0];
-    assert_eq!(found.addresses, [[192, 0, 2, 9], [192, 0, 2, 10]].map(IpAddr::from));
-    assert_eq!(found.data, "192.0.2.9 192.0.2.10");
-}
-
-#[test]
-fn hints_of_a_service_are_addresses() {
-    let mut message = vec![0, 1, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
-    message.extend(name("example.com"));
-    message.extend([0, 65, 0, 1, 0xc0, 12, 0, 65, 0, 1, 0, 0, 0, 60, 0, 35]);
-    // Priority, the name itself, addresses of both kinds.
-    message.extend([0, 1, 0, 0, 4, 0, 8, 192, 0, 2, 1, 192, 0, 2, 2]);
-    message.extend([0, 6, 0, 16, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
-    let found = &dns(udp(53, &message)).answers[0];
-    assert_eq!(found.kind, "HTTPS");
-    let texts: Vec<String> = found.addresses.iter().map(ToString::to_string).collect();
-    assert_eq!(texts, ["192.0.2.1", "192.0.2.2", "2001:db8::7"]);
-}
-
 #[test]
 fn http_request() {
     let request = b"POST /login?next=/ HTTP/1.1\r\nHost: Www.example.com:8080\r\n\
         User-Agent: curl/8.5\r\nReferer: http://example.com/\r\nAccept: */*\r\n\
-        Accept-Language: de\r\nCookie: sid=secret; theme=dark\r\nX-Forwarded-For: 203.0.113.5, \
+        Accept-Language: de\r\nCookie: sid=secret; secret; theme=dark; =secret\r\nX-Forwarded-For: 203.0.113.5, \
         198.51.100.9:4711\r\nForwarded: for=\"[2001:db8::17]:47\";proto=http\r\n\
         Authorization: Basic YWxpY2U6c2VjcmV0\r\nContent-Type: text/plain; charset=utf-8\r\n\
         Content-Length: 5\r\nX-Forwarded-Host: shop.example.com:8443\r\n\
@@ -241,6 +110,20 @@ fn http_response() {
 }
 
 #[test]
+fn a_password_in_a_url_is_not_kept() {
+    let request = b"GET http://bob:secret@host/ HTTP/1.1\r\nReferer: http://bob:secret@a/\r\n\
+        Location: ftp://bob:secr";
+    let found = http(request);
+    assert_eq!(found.target.as_deref(), Some("http://bob:***@host/"));
+    assert_eq!(found.referrer.as_deref(), Some("http://bob:***@a/"));
+    assert_eq!(found.location.as_deref(), Some("ftp://bob:***"));
+    let found = http(b"CONNECT bob:secret@host:443 HTTP/1.1\r\n\r\n");
+    assert_eq!(found.target.as_deref(), Some("bob:***@host:443"));
+    let register = b"REGISTER sip:bob:secret@example.org SIP/2.0\r\nTo: <sip:bob:secret@a>\r\n\r\n";
+    assert!(!format!("{:?}", details(udp(5060, register))).contains("secret"));
+}
+
+#[test]
 fn http_heads_may_be_cut_or_odd() {
     let head = b"GET /a HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 (X11)\r\n\r\n";
     for length in 5..head.len() {
@@ -270,39 +153,6 @@ fn http_heads_may_be_cut_or_odd() {
     assert_eq!(layers.application, Some("ssdp"));
 }
 
-/// Third message: domain `DOM`, user `Alice`, workstation `PC`, in UTF-16.
-fn ntlm_message() -> Vec<u8> {
-    let mut message = b"NTLMSSP\0\x03\0\0\0".to_vec();
-    message.extend([0; 16]);
-    for (length, offset) in [(6, 64), (10, 70), (4, 80)] {
-        message.extend([length, 0, length, 0, offset, 0, 0, 0]);
-    }
-    message.extend([0; 8]);
-    message.extend([1, 0, 0, 0]);
-    message.extend("DOMAlicePC".bytes().flat_map(|byte| [byte, 0]));
-    message
-}
-
-fn alice() -> User {
-    User { name: some("Alice"), domain: some("DOM"), workstation: some("PC") }
-}
-
-#[test]
-fn who_logs_on_with_ntlm() {
-    use base64::Engine as _;
-    let token = base64::prelude::BASE64_STANDARD.encode(ntlm_message());
-    let request = format!("GET / HTTP/1.1\r\nAuthorization: NTLM {token}\r\n\r\n");
-    assert_eq!(details(tcp(80, request.as_bytes())).user, alice());
-    let mut setup = vec![0, 0, 0, 200, 0xfe];
-    setup.extend(b"SMB");
-    setup.extend([64, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
-    setup.resize(4 + 64 + 24, 0);
-    setup.extend(ntlm_message());
-    let (found, user) = exchange(tcp(445, &setup));
-    assert_eq!((found.operations, found.version), (vec!["session_setup".to_owned()], some("2")));
-    assert_eq!(user, alice());
-}
-
 #[test]
 fn smb_paths() {
     let mut tree = vec![0, 0, 0, 90, 0xfe];
@@ -327,6 +177,31 @@ fn smb_paths() {
         (vec!["nt_create_andx".to_owned()], some("a.txt"))
     );
     assert_eq!(tcp(445, b"\0\0\0\x04\xfeSMX").application, None);
+}
+
+/// A message of SMB 2 with this command, status and flags.
+fn smb_2(command: u8, status: u32, flags: u8, body: &[u8]) -> Vec<u8> {
+    let mut message = vec![0, 0, 0, 0, 0xfe];
+    message.extend(b"SMB");
+    message.extend([64, 0, 0, 0]);
+    message.extend(status.to_le_bytes());
+    message.extend([command, 0, 0, 0, flags]);
+    message.resize(4 + 64, 0);
+    message.extend(body);
+    message
+}
+
+#[test]
+fn smb_dialect_status_and_files() {
+    let (found, _) = exchange(tcp(445, &smb_2(0, 0, 1, &[65, 0, 1, 0, 0x11, 0x03])));
+    assert_eq!((found.version, found.status), (some("3.1.1"), some("0x00000000")));
+    let (found, _) = exchange(tcp(445, &smb_2(5, 0xc000_0034, 1, &[])));
+    assert_eq!((found.operations, found.status), (vec!["create".to_owned()], some("0xc0000034")));
+    let mut create = vec![0; 56];
+    (create[44], create[46]) = (64 + 56, 10);
+    create.extend("a.txt".bytes().flat_map(|byte| [byte, 0]));
+    let (found, _) = exchange(tcp(445, &smb_2(5, 0, 0, &create)));
+    assert_eq!((found.argument, found.status), (some("a.txt"), None));
 }
 
 #[test]
@@ -356,6 +231,7 @@ fn dhcp_of_both_kinds() {
     let found = dhcp(udp(547, &relayed));
     assert_eq!((found.message, found.host_name), (some("solicit"), some("pc2.lan")));
     assert_eq!(found.client_mac, Some(MacAddress([0, 0, 0x5e, 0, 0x53, 9])));
+    assert!(found.mentioned.is_empty());
 }
 
 #[test]
@@ -373,6 +249,13 @@ fn mail_and_files() {
     assert_eq!((found.operations, found.argument), (vec!["RETR".to_owned()], some("file.txt")));
     let (found, _) = exchange(tcp(143, b"* OK IMAP4rev1 ready\r\n"));
     assert_eq!((found.status, found.argument), (some("OK"), some("IMAP4rev1 ready")));
+    let (found, _) = exchange(tcp(143, b"* 12 FETCH (FLAGS (\\Seen))\r\n* 13 EXISTS\r\n"));
+    assert_eq!(found.operations, ["FETCH", "EXISTS"]);
+    assert_eq!(tcp(143, b"a1 12 FETCH\r\n").application, None);
+    for (answer, status) in [(&b"+OK ready\r\n"[..], "+OK"), (b"-ERR no such user\r\n", "-ERR")] {
+        let (found, _) = exchange(tcp(110, answer));
+        assert_eq!((found.status.as_deref(), found.operations.len()), (Some(status), 0));
+    }
     assert_eq!(tcp(25, b"Subject: AUTH is a word\r\n").application, None);
     assert_eq!(tcp(2121, b"RETR file.txt\r\n").application, None, "at its port only");
 }
@@ -388,6 +271,8 @@ fn no_password_is_kept() {
         (110, b"APOP bob secret\r\n", Some("bob")),
         (143, b"a1 LOGIN bob secret\r\n", Some("bob")),
         (143, b"a1 LOGIN \"bob\" \"secret\"\r\n", Some("bob")),
+        (143, b"a1 LOGIN {5}\r\n", None),
+        (143, b"a1 LOGIN {3+}\r\nbob {6+}\r\nsecret\r\n", None),
         (143, b"a1 AUTHENTICATE PLAIN secret\r\n", None),
         (25, b"AUTH PLAIN secret\r\n", None),
         (25, b"AUTH LOGIN secret\r\n", None),
@@ -404,6 +289,27 @@ fn no_password_is_kept() {
     let (found, _) = exchange(udp(161, snmp));
     assert_eq!((found.version, found.operations), (some("2c"), vec!["get_request".to_owned()]));
     assert_eq!(found.argument, some("1.3.6.1.2.1.1.1.0"));
+}
+
+#[test]
+fn snmp_traps_and_users() {
+    let trap =
+        b"\x30\x2d\x02\x01\x00\x04\x06public\xa4\x20\x06\x08\x2b\x06\x01\x04\x01\x09\x01\x01\x40\
+        \x04\xc0\x00\x02\x01\x02\x01\x06\x02\x01\x01\x43\x01\x05\x30\x00";
+    let (found, _) = exchange(udp(162, trap));
+    assert_eq!((found.version, found.operations), (some("1"), vec!["trap".to_owned()]));
+    assert_eq!(found.argument, some("1.3.6.1.4.1.9.1.1"));
+    // Engine, boots, time, user, no keys; then an encrypted message.
+    let security = b"\x30\x12\x04\x02\x80\x00\x02\x01\x01\x02\x01\x02\x04\x03bob\x04\x00\x04\x00";
+    let mut message =
+        b"\x30\x30\x02\x01\x03\x30\x0d\x02\x01\x07\x02\x02\x05\xdc\x04\x01\x03\x02\x01\x03\x04"
+            .to_vec();
+    message.push(u8::try_from(security.len()).unwrap());
+    message.extend(security);
+    message.extend([4, 2, 9, 9]);
+    let (found, user) = exchange(udp(161, &message));
+    assert_eq!((found.version, user.name), (some("3"), some("bob")));
+    assert!(found.operations.is_empty());
 }
 
 #[test]
@@ -439,41 +345,7 @@ fn calls() {
 }
 
 #[test]
-fn directory_and_tickets() {
-    let bind = b"\x30\x20\x02\x01\x01\x60\x1b\x02\x01\x03\x04\x0ecn=bob,dc=test\x80\x06secret";
-    let (found, user) = exchange(tcp(389, bind));
-    assert_eq!(found.operations, ["bind_request"]);
-    assert_eq!(user.name, some("cn=bob,dc=test"));
-    assert!(!format!("{found:?}").contains("secret"));
-    let principal = |tag: u8, name: &[u8]| {
-        let length = u8::try_from(name.len()).unwrap();
-        let mut bytes = vec![tag, length + 13, 0x30, length + 11, 0xa0, 3, 2, 1, 1];
-        bytes.extend([0xa1, length + 4, 0x30, length + 2, 0x1b, length]);
-        [bytes.as_slice(), name].concat()
-    };
-    let mut body = principal(0xa1, b"bob");
-    body.extend([0xa2, 6, 0x1b, 4, b'T', b'E', b'S', b'T']);
-    body.extend(principal(0xa3, b"krbtgt"));
-    let length = u8::try_from(body.len()).unwrap();
-    let mut request = vec![0x6a, length + 16, 0x30, length + 14, 0xa1, 3, 2, 1, 5];
-    request.extend([0xa2, 3, 2, 1, 10, 0xa4, length + 2, 0x30, length]);
-    request.extend(body);
-    let (found, user) = exchange(udp(88, &request));
-    assert_eq!(found.operations, ["as_req"]);
-    assert_eq!(found.service, some("krbtgt"));
-    assert_eq!((user.name, user.domain), (some("bob"), some("TEST")));
-    let framed = [&[0, 0, 0, length + 18], request.as_slice()].concat();
-    assert_eq!(tcp(88, &framed).application, Some("kerberos"));
-}
-
-#[test]
 fn others() {
-    let mut radius = vec![1, 9, 0, 25];
-    radius.extend([0; 16]);
-    radius.extend([1, 5, b'b', b'o', b'b']);
-    let (found, user) = exchange(udp(1812, &radius));
-    assert_eq!((found.operations, user.name), (vec!["access_request".to_owned()], some("bob")));
-
     let rdp = b"\x03\0\0\x2a\x25\xe0\0\0\0\0\0Cookie: mstshash=bob\r\n\x01\0\x08\0\x03\0\0\0";
     assert_eq!(exchange(tcp(3390, rdp)).1.name, some("bob"));
 
@@ -492,16 +364,21 @@ fn others() {
 /// Beginnings of every protocol, for mutation.
 fn beginnings() -> Vec<Vec<u8>> {
     vec![
-        answer(),
-        [&[0, 120][..], &answer()].concat(),
+        names::answer(),
+        [&[0, 120][..], &names::answer()].concat(),
         b"GET /a HTTP/1.1\r\nHost: a\r\nCookie: b=c\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n".to_vec(),
         vec![22, 3, 1, 0, 60, 1, 0, 0, 56, 3, 3],
         b"\xc0\0\0\0\x01\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08\0\0\x40\x40".to_vec(),
         b"\x30\x29\x02\x01\x01\x04\x06public\xa0\x1c\x02\x04".to_vec(),
         b"\x30\x20\x02\x01\x01\x60\x1b\x02\x01\x03\x04\x0ecn=bob".to_vec(),
         b"\x6a\x30\x30\x2e\xa1\x03\x02\x01\x05\xa4\x20\x30\x1e".to_vec(),
-        [&[0, 0, 0, 90, 0xfe][..], b"SMB", &[64, 0, 0, 0, 0, 0, 0, 0, 1, 0], &ntlm_message()]
-            .concat(),
+        [
+            &[0, 0, 0, 90, 0xfe][..],
+            b"SMB",
+            &[64, 0, 0, 0, 0, 0, 0, 0, 1, 0],
+            &accounts::ntlm_message(),
+        ]
+        .concat(),
         [&[0, 0, 0, 90, 0xff][..], b"SMB\x75", &[0; 40]].concat(),
         [&[1, 1, 6, 0][..], &[0; 232], &[99, 130, 83, 99, 53, 1, 1]].concat(),
         vec![12, 0],
@@ -509,7 +386,7 @@ fn beginnings() -> Vec<Vec<u8>> {
         b"\x03\0\0\x2a\x25\xe0\0\0\0\0\0Cookie: mstshash=".to_vec(),
         b"INVITE sip:b SIP/2.0\r\nTo: <".to_vec(),
         b"a1 LOGIN \"".to_vec(),
-        ntlm_message(),
+        accounts::ntlm_message(),
         Vec::new(),
     ]
 }
