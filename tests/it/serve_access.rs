@@ -210,3 +210,61 @@ fn users_are_added_listed_and_removed() {
     let short = sandbox.fed(&["user", "add", "carla", "--users", "users"], b"short\n");
     assert_eq!(short.code, Some(1), "{short}");
 }
+
+/// A certificate for this machine, and its key.
+fn certificate(sandbox: &Sandbox, name: &str) -> [String; 2] {
+    let files =
+        ["crt", "key"].map(|end| sandbox.path(&format!("{name}.{end}")).display().to_string());
+    let [certificate, key] = &files;
+    oracle(
+        "openssl",
+        &[
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ],
+    );
+    files
+}
+
+#[tokio::test]
+async fn with_a_certificate_everything_is_encrypted() {
+    let sandbox = with_user();
+    let [certificate, key] = certificate(&sandbox, "server");
+    let [_, other_key] = self::certificate(&sandbox, "other");
+    let users = ["--auth", "users", "--users", "users", "--tls-cert", &certificate, "--tls-key"];
+    let mut served = Served::start(&sandbox, &[&users[..], &[&key]].concat());
+    assert!(served.url.starts_with("https://"), "{}", served.url);
+    assert!(served.client.get(&served.url).send().await.is_err(), "nobody vouches for it");
+    let authority = std::fs::read(&certificate).unwrap();
+    let authority = reqwest::Certificate::from_pem(&authority).unwrap();
+    served.client = reqwest::Client::builder().add_root_certificate(authority).build().unwrap();
+    let response = served.log_in(&json!({ "user": "anna", "password": PASSWORD })).await;
+    let whole = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(whole.starts_with("__Host-pcap_archiver=") && whole.ends_with("; Secure"), "{whole}");
+    let status = served.get_as(&cookie(&response), "/api/v1/status").await.status();
+    assert_eq!(status, StatusCode::OK);
+
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    for wrong in [&other_key, "absent.key"] {
+        let run = sandbox.run(&[&serve[..], &users[..], &[wrong]].concat());
+        assert_eq!(run.code, Some(1), "{run}");
+        assert!(run.stderr.starts_with("error: "), "{run}");
+    }
+}

@@ -1,6 +1,8 @@
 //! Downloads: memory, budgets, clients that are slow or go away.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use serde_json::Value;
 
@@ -70,7 +72,26 @@ async fn fifty_slow_clients_starve_nobody_and_fill_no_memory() {
     assert_eq!(summary["packets"], PACKETS);
     let whole = served.bytes("/api/v1/pcap").await;
     assert_eq!(whole.len() as u64, fs::metadata(sandbox.path("many.pcap")).unwrap().len());
-    drop(slow);
+    let memory = peak_memory(served.pid());
+    assert!(memory < 700 << 20, "{memory} bytes of memory for {} clients", slow.len());
+}
+
+/// Its end would be that of the connection, which a break looks like.
+#[tokio::test]
+async fn a_download_needs_http_1_1() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    for (version, status) in [("1.0", "505"), ("1.1", "200")] {
+        let mut connection = TcpStream::connect(served.url.trim_start_matches("http://")).unwrap();
+        let path = "/api/v1/pcap?until=2023-11-14T22:13:21Z";
+        let request =
+            format!("GET {path} HTTP/{version}\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).unwrap();
+        let line = String::from_utf8_lossy(&answer[..13.min(answer.len())]).into_owned();
+        assert!(line.contains(status), "HTTP/{version}: {line}");
+    }
 }
 
 #[tokio::test]
