@@ -223,3 +223,84 @@ impl Write for Pieces {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use futures::StreamExt as _;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::packet::{
+        CapturedPacket, Fingerprint, Layers, LinkType, Origin, Source, StoredPacket, Timestamp,
+    };
+    use crate::query::Query;
+    use crate::store::PacketStore;
+    use crate::store::memory::MemoryStore;
+    use crate::web::access::Access;
+    use crate::web::audit::{Audit, Download};
+    use crate::web::budget::{Budget, Budgets};
+    use crate::web::hosts::Hosts;
+
+    /// A download of some packets, each as long as a chunk.
+    async fn download() -> (Arc<App>, CaptureStream) {
+        let source = Arc::new(Source {
+            file_name: "a.pcap".into(),
+            file_path: "a.pcap".into(),
+            sensor: None,
+        });
+        let record = |frame: u64| {
+            let packet = CapturedPacket {
+                timestamp: Timestamp::from_nanoseconds(frame.into()),
+                link_type: LinkType::ETHERNET,
+                original_length: u32::try_from(CHUNK).unwrap(),
+                data: vec![0; CHUNK].into(),
+                extras: None,
+            };
+            let capture = Fingerprint::of(&packet);
+            let origin = Origin { capture, frame, source: source.clone() };
+            let layers = Layers::default();
+            PacketRecord { stored: StoredPacket::new(packet, origin), layers }
+        };
+        let store = Arc::new(MemoryStore::default());
+        store.append(Arc::new((1..=10).map(record).collect())).await.unwrap();
+        let app = Arc::new(App {
+            access: Access::Anybody { store: store.clone() },
+            hosts: Hosts::Any,
+            budgets: Budgets::default(),
+            downloads: Arc::new(Semaphore::new(1)),
+            counts: Semaphore::new(1),
+            store: "memory:".to_owned(),
+            audit: Audit::in_log(),
+        });
+        let packets = Packets::new(store.as_ref(), &Query::all(), Budget::default());
+        let permit = app.downloads.clone().try_acquire_owned().unwrap();
+        let download = Download {
+            user: None,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            query: String::new(),
+            format: "pcap".to_owned(),
+        };
+        let record = Record::new(app.clone(), download, permit);
+        (app, CaptureStream::new(None, packets, Format::Pcap, record))
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let (app, file) = download().await;
+        let (pieces, mut taken) = mpsc::channel(1);
+        file.send(pieces, Duration::from_millis(10)).await;
+        assert_eq!(app.downloads.available_permits(), 1);
+        assert!(matches!(taken.recv().await, Some(Piece::Bytes(_))));
+        assert!(taken.recv().await.is_none(), "there is no end that looks like one");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_all_has_a_whole_file() {
+        let (_, file) = download().await;
+        let chunks: Vec<_> = file.into_chunks().collect().await;
+        let bytes: usize = chunks.iter().map(|chunk| chunk.as_ref().unwrap().len()).sum();
+        assert_eq!(bytes, 24 + 10 * (16 + CHUNK));
+    }
+}

