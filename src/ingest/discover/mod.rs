@@ -157,7 +157,7 @@ impl Discover {
         let mut notices = if watch.notified { Notices::start() } else { Notices::default() };
         let mut seen = Seen::default();
         loop {
-            let began = Instant::now();
+            let looking = Instant::now();
             // A path that did not exist may have been taken for a pattern, or the reverse.
             let places: Vec<Place> = paths.iter().map(|path| Place::new(path)).collect();
             notices.watch(places.iter().map(|place| place.root.as_path()));
@@ -169,9 +169,11 @@ impl Discover {
             let mut news = self.compare(sighted, &closed, &mut seen);
             news.extend(self.recalled(&mut seen.files));
             news.extend(tell(&mut seen.files, watch.settle));
+            // Only the look: the reader takes its files as it can, perhaps for hours.
+            let pause = watch.poll.max(looking.elapsed() * PAUSE_PER_LOOK);
             self.send(news, found).await?;
             tokio::time::sleep(SHORTEST_PAUSE.min(watch.poll)).await;
-            notices.wait(watch.poll.max(began.elapsed() * PAUSE_PER_LOOK)).await;
+            notices.wait(pause).await;
         }
     }
 
