@@ -79,7 +79,7 @@ impl Purge {
     /// what is not decided then is found again by the next run.
     pub(super) async fn run(
         self,
-        mut candidates: mpsc::Receiver<Candidate>,
+        mut candidates: mpsc::UnboundedReceiver<Candidate>,
         stop: CancellationToken,
     ) {
         let mut queue = Queue::default();
@@ -87,20 +87,17 @@ impl Purge {
             let next = queue.next();
             tokio::select! {
                 candidate = candidates.recv() => match candidate {
-                    Some(candidate) => {
-                        // The newest word about a file replaces what was known of it.
-                        queue.add(candidate);
-                    }
+                    Some(candidate) => queue.add(candidate),
                     None => break,
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                    self.look_at_due(&mut queue, &stop).await;
+                    self.look_at_due(&mut queue, &mut candidates, &stop).await;
                 }
                 () = stop.cancelled() => return,
             }
         }
         // Nobody waits for a run that ends by itself: what may not go now stays.
-        self.look_at_due(&mut queue, &stop).await;
+        self.look_at_due(&mut queue, &mut candidates, &stop).await;
         if stop.is_cancelled() {
             return;
         }
@@ -109,8 +106,17 @@ impl Purge {
         }
     }
 
-    async fn look_at_due(&self, queue: &mut Queue, stop: &CancellationToken) {
+    async fn look_at_due(
+        &self,
+        queue: &mut Queue,
+        candidates: &mut mpsc::UnboundedReceiver<Candidate>,
+        stop: &CancellationToken,
+    ) {
         for id in queue.due(Instant::now()) {
+            // What has become known during the last proof may be about this file.
+            while let Ok(candidate) = candidates.try_recv() {
+                queue.add(candidate);
+            }
             let Some(candidate) = queue.get(id) else { continue };
             // Only the proof, which changes nothing, can be broken off.
             let look = tokio::select! {

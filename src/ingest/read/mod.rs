@@ -54,7 +54,7 @@ pub(super) struct Reader {
     pub(super) progress: Arc<Progress>,
     pub(super) ledger: Arc<Ledger>,
     /// Takes files that are known to be stored.
-    pub(super) purge: Option<mpsc::Sender<Candidate>>,
+    pub(super) purge: Option<mpsc::UnboundedSender<Candidate>>,
     pub(super) recall: Arc<Recall>,
     /// Files that are kept open: [`kept_open`].
     pub(super) kept_open: usize,
@@ -387,8 +387,8 @@ impl Reader {
                 rejected: entry.rejected,
                 unreadable: entry.unreadable,
             };
-            // Its other end lives as long as this one.
-            purge.blocking_send(candidate).ok();
+            // Once the run is stopped, nothing goes any more.
+            purge.send(candidate).ok();
         }
         if look.is_watched() {
             return Ok(());
