@@ -15,6 +15,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(15);
 /// How often that time doubles: up to four minutes.
 const DOUBLINGS: u32 = 4;
 
+/// How long a complete file may be open for writing before somebody is told.
+const LONG: Duration = Duration::from_mins(10);
+
 /// A file that waits for its turn.
 #[derive(Debug)]
 struct Pending {
@@ -22,6 +25,10 @@ struct Pending {
     due: Instant,
     /// Why it waits.
     reason: String,
+    /// Since when it waits for that.
+    since: Instant,
+    /// Whether it has been said that it waits long.
+    told: bool,
     /// How often it could not be looked at or removed.
     failures: u32,
 }
@@ -50,7 +57,12 @@ impl Queue {
     /// The newest word about a file replaces what was known of it.
     pub(super) fn add(&mut self, candidate: Candidate) {
         let (id, due) = (candidate.state.id, Instant::now());
-        self.files.insert(id, Pending { candidate, due, reason: String::new(), failures: 0 });
+        // Several words about a file make one wait.
+        let before = self.files.remove(&id);
+        let (since, told) = before.map_or((due, false), |before| (before.since, before.told));
+        let reason = String::new();
+        let pending = Pending { candidate, due, reason, since, told, failures: 0 };
+        self.files.insert(id, pending);
     }
 
     /// When it is time for the next look.
@@ -93,6 +105,15 @@ impl Queue {
                     warn!(path = path.as_ref(), reason, "the file stays for now");
                 } else if file.reason != reason {
                     debug!(path = path.as_ref(), reason, "waits");
+                }
+                if file.reason != reason && !file.reason.is_empty() {
+                    file.since = now;
+                }
+                if reason == decide::OPEN_FOR_WRITING
+                    && now.duration_since(file.since) >= LONG
+                    && !std::mem::replace(&mut file.told, true)
+                {
+                    warn!(path = path.as_ref(), "the file waits long: it is open for writing");
                 }
                 (file.due, file.reason) = (now + after, reason.to_owned());
             }
