@@ -291,6 +291,12 @@ async fn failure(stages: &mut Stages) -> Option<JoinError> {
     None
 }
 
+/// Whether files in this very folder are read: then none can be moved there.
+#[must_use]
+pub fn reads_from(inputs: &[Input], folder: &Path) -> bool {
+    discover::reads_from(inputs, folder)
+}
+
 /// Which store it is, where that matters; `None` when the run was stopped before it could be
 /// asked.
 async fn identity(

@@ -8,7 +8,7 @@ mod sight;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,6 +30,16 @@ use sight::{Rotations, Sight, Sights};
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// A large tree is looked at this much less of the time than it takes.
 const PAUSE_PER_LOOK: u32 = 10;
+
+/// Whether capture files that lie in `folder` itself are read as one of the inputs.
+pub(super) fn reads_from(inputs: &[Input], folder: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else { return false };
+    let roots = inputs.iter().filter_map(|input| match input {
+        Input::Path(path) => Place::new(path).root.canonicalize().ok(),
+        Input::Stream => None,
+    });
+    roots.into_iter().any(|root| root == folder || root.is_file() && root.parent() == Some(&folder))
+}
 
 /// Something to read, or something that cannot be.
 #[derive(Debug)]
