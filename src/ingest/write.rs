@@ -277,6 +277,7 @@ impl Writer {
             rejected,
             unreadable: ended.unreadable,
             complete: ended.finished.is_some(),
+            forgotten: false,
         });
         if let (Some(finished), Some(purge)) = (ended.finished, &self.beside.purge) {
             let candidate = Candidate {

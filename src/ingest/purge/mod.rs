@@ -121,7 +121,11 @@ impl Purge {
                 queue.add(candidate);
             }
             let Some(candidate) = queue.get(id) else { continue };
+            let state = candidate.state;
             let Some(look) = self.look_at(candidate, stop).await else { return };
+            if matches!(look, Look::NotSo) && queue.may_read_again(state) {
+                self.recall.anew(id);
+            }
             if queue.looked_at(id, look) {
                 return;
             }
@@ -157,12 +161,14 @@ impl Purge {
         Some(match decision {
             Decision::Purge => self.purge(candidate, proof).await,
             Decision::Keep(reason) => {
-                if matches!(reason, Reason::Changed | Reason::NotInStore | Reason::Different) {
-                    // Whatever is known of it is not so: the next run reads the file again.
-                    self.ledger.forget(candidate.state.id, candidate.capture);
-                }
                 self.keep(candidate, proof, reason.text());
-                Look::Done
+                match reason {
+                    Reason::Changed | Reason::NotInStore | Reason::Different => {
+                        self.ledger.forget(candidate.state.id, candidate.capture);
+                        Look::NotSo
+                    }
+                    Reason::Unreadable | Reason::Rejected | Reason::Link => Look::Done,
+                }
             }
             Decision::Wait(reason) => {
                 let left = self.options.after.saturating_sub(evidence.age);

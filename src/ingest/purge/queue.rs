@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use crate::ingest::file_state::FileId;
+use crate::ingest::file_state::{FileId, FileState};
 use crate::ingest::purge::{Candidate, decide};
 use crate::store::StoreError;
 
@@ -37,6 +37,8 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     files: HashMap<FileId, Pending>,
+    /// Files that were read once more because of what the proof found, as they were then.
+    read_again: HashMap<FileId, FileState>,
     /// Whether the store could not be asked when it was last tried.
     store_is_away: bool,
 }
@@ -45,6 +47,8 @@ pub(super) struct Queue {
 pub(super) enum Look {
     /// It is decided.
     Done,
+    /// It stays, and is read again: what is known of it is not so.
+    NotSo,
     /// Look again after this time.
     Again(Duration, &'static str),
     /// Somebody must mend something about this file.
@@ -63,6 +67,12 @@ impl Queue {
         let reason = String::new();
         let pending = Pending { candidate, due, reason, since, told, failures: 0 };
         self.files.insert(id, pending);
+    }
+
+    /// Whether this file, as it is, may be read once more; one that the store holds otherwise
+    /// would be read for ever.
+    pub(super) fn may_read_again(&mut self, state: FileState) -> bool {
+        self.read_again.insert(state.id, state) != Some(state)
     }
 
     /// When it is time for the next look.
@@ -94,7 +104,7 @@ impl Queue {
         let Some(file) = self.files.get_mut(&id) else { return false };
         let path = file.candidate.path.to_string_lossy();
         match look {
-            Look::Done => {
+            Look::Done | Look::NotSo => {
                 self.files.remove(&id);
                 if std::mem::take(&mut self.store_is_away) {
                     info!("the store can be asked again");
@@ -142,7 +152,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::file_state::{FileState, Finished};
+    use crate::ingest::file_state::Finished;
     use crate::packet::Trail;
     use crate::store::StoreErrorKind;
 
@@ -170,6 +180,15 @@ mod tests {
         assert_eq!(queue.due(Instant::now()), []);
         assert_eq!(queue.due(Instant::now() + TRY_AGAIN).len(), 10_000);
         assert!(queue.left().all(|(_, reason)| reason.contains("could not be compared")));
+    }
+
+    #[test]
+    fn a_file_is_read_once_more_and_again_when_it_has_changed() {
+        let mut queue = Queue::default();
+        let state = candidate(1).state;
+        assert!(queue.may_read_again(state));
+        assert!(!queue.may_read_again(state));
+        assert!(queue.may_read_again(FileState { size: 2, ..state }));
     }
 
     #[test]

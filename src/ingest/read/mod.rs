@@ -142,6 +142,10 @@ impl Reader {
             },
             Found::File(look) if !look.is_regular => self.read_device(&look, steps),
             Found::File(look) => match followed.remove(&look.state.id) {
+                Some(mut file) if self.recall.take_anew(look.state.id) => {
+                    file.parts.leave(steps)?;
+                    self.open(look, followed, steps)
+                }
                 Some(file) => self.follow(Followed { look, ..file }, followed, steps),
                 None => self.open(look, followed, steps),
             },
@@ -157,6 +161,7 @@ impl Reader {
     ) -> Result<(), Closed> {
         let shown = look.path.display().to_string();
         let parts = Parts::new(self.source(&look), shown, Some(look.state.id));
+        self.recall.take_anew(look.state.id);
         if look.finished.is_some()
             && let Some(entry) = self.ledger.file(look.state)
             && entry.complete
