@@ -181,6 +181,13 @@ impl ServiceArgs {
             let what = "standard input cannot be watched: leave --watch out, it is read to its end";
             return Err(UsageError(what.into()).into());
         }
+        if let Some(folder) = self.purge.purge_to.as_deref()
+            && ingest::reads_from(&inputs, folder)
+        {
+            let what = "--purge-to names a folder that is read: files that are moved there would \
+                        be found again";
+            return Err(UsageError(what.into()).into());
+        }
         // Nothing has been read yet: a stop need not wait for a store that does not answer.
         let (archive, purge) = tokio::select! {
             opened = self.open(store, watch) => opened?,

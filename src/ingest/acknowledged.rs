@@ -96,6 +96,7 @@ impl Acknowledged {
             rejected: self.rejected,
             unreadable: false,
             complete: false,
+            forgotten: false,
         })
     }
 }

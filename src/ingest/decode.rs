@@ -1,18 +1,20 @@
 //! Packets → records: identity and layers, on several threads, in order.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Once};
 
 use futures::StreamExt as _;
 use futures::future::{self, Either};
 use futures::stream::FuturesOrdered;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
+use tracing::error;
 
 use crate::decode::{self, Fragments};
 use crate::ingest::read::Numbered;
 use crate::ingest::{OpenCapture, Share, Step};
-use crate::packet::{Origin, PacketRecord, StoredPacket};
+use crate::packet::{Layers, Origin, PacketRecord, Stop, StoredPacket};
 
 /// Steps that are looked at together.
 const READY: usize = 1024;
@@ -22,11 +24,14 @@ const BATCH_BYTES: usize = 3 << 20;
 const BATCH_PACKETS: usize = 8192;
 
 /// Decodes until the input closes.
+///
+/// # Errors
+/// When a batch was lost to a panic: what follows must not be taken for all there was.
 pub(super) async fn decode(
     mut packets: mpsc::Receiver<Step<Numbered>>,
     records: mpsc::Sender<Step<PacketRecord>>,
     workers: usize,
-) {
+) -> Result<(), JoinError> {
     let mut working = FuturesOrdered::new();
     let mut ready = Vec::new();
     let mut open = true;
@@ -46,15 +51,16 @@ pub(super) async fn decode(
                 }
             }
             Some(decoded) = working.next(), if !working.is_empty() => {
-                // The writer is gone or a bug struck: the rest has nowhere to go.
-                let Ok(mut step) = decoded else { return };
+                let mut step = decoded?;
                 join_fragments(&mut readings, &mut step);
                 if records.send(step).await.is_err() {
-                    return;
+                    // The writer is gone: the rest has nowhere to go.
+                    return Ok(());
                 }
             }
         }
     }
+    Ok(())
 }
 
 /// Gives later fragments the ports of their first, which may stand in an earlier batch, or behind
@@ -112,8 +118,25 @@ fn decode_packets(
 fn record(open: &OpenCapture, numbered: Numbered) -> PacketRecord {
     let Numbered { frame, packet } = numbered;
     let origin = Origin { capture: open.capture, frame, source: open.source.clone() };
-    let layers = decode::decode(&packet);
+    let layers = layers(|| decode::decode(&packet), open, frame);
     PacketRecord { stored: StoredPacket::new(packet, origin), layers }
+}
+
+/// What decoding found. A bug of the decoder that one packet strikes costs the packet its fields,
+/// and nothing else: its bytes are the evidence.
+fn layers(decode: impl FnOnce() -> Layers, open: &OpenCapture, frame: u64) -> Layers {
+    static TOLD: Once = Once::new();
+    // Nothing that is shared was changed.
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+        TOLD.call_once(|| {
+            error!(
+                file = open.path,
+                frame, "a packet that the decoder fails on, which is a bug: it is stored undecoded"
+            );
+        });
+        let reason = "the decoder failed, which is a bug in it".to_owned();
+        Layers { stop: Some(Stop { layer: "packet", reason }), ..Layers::default() }
+    })
 }
 
 #[cfg(test)]
@@ -154,6 +177,13 @@ mod tests {
         assert_eq!(ports(&mut captures, fragment(1, 1)), [true]);
         assert_eq!(ports(&mut captures, fragment(2, 1)), [false], "another capture");
         assert_eq!(captures.len(), 2);
+    }
+
+    #[test]
+    fn a_packet_that_the_decoder_fails_on_is_stored_undecoded() {
+        let found = layers(|| panic!("made by the test"), &open_capture_for_tests(), 7);
+        assert!(found.names.is_empty());
+        assert!(found.stop.unwrap().reason.contains("the decoder failed"));
     }
 
     #[test]

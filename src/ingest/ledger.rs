@@ -41,6 +41,10 @@ pub(super) struct Entry {
     pub(super) unreadable: bool,
     /// Whether it had been read to its end.
     pub(super) complete: bool,
+    /// Whether lines before this one about the same capture are not so: whatever files they are
+    /// of, the store does not hold what they say.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(super) forgotten: bool,
 }
 
 impl Entry {
@@ -138,22 +142,31 @@ impl Ledger {
         state.learn(entry);
     }
 
-    /// Forgets what is not in the store after all.
+    /// Forgets what is not in the store after all, whatever file it was read from.
     pub(super) fn forget(&self, id: FileId, capture: Option<Fingerprint>) {
         let mut state = self.state();
-        if let Some(mut entry) = state.files.remove(&id)
-            && let Some(path) = &self.path
-        {
-            (entry.frames, entry.digest, entry.complete) =
-                (0, Digest::default().to_string(), false);
-            // As above: without this line a restart believes what the store does not hold, and
-            // only the proof before a purge finds out.
-            if let Err(error) = state.append(path, &entry) {
-                warn!(path = %path.display(), %error, "the ledger cannot be written");
-            }
-        }
+        let known = state.files.remove(&id);
+        state.files.retain(|_, entry| capture.is_none() || entry.fingerprint() != capture);
         if let Some(capture) = capture {
             state.captures.remove(&capture);
+        }
+        let Some(path) = &self.path else { return };
+        let forgotten = Entry {
+            store: self.store.clone(),
+            path: known.as_ref().map(|entry| entry.path.clone()).unwrap_or_default(),
+            state: known.map_or(FileState { id, size: 0, modified: 0 }, |entry| entry.state),
+            capture: capture.map(|capture| capture.to_string()),
+            frames: 0,
+            digest: Digest::default().to_string(),
+            rejected: 0,
+            unreadable: false,
+            complete: false,
+            forgotten: true,
+        };
+        // As above: without this line a restart believes what the store does not hold, and
+        // only the proof before a purge finds out.
+        if let Err(error) = state.append(path, &forgotten) {
+            warn!(path = %path.display(), %error, "the ledger cannot be written");
         }
     }
 
@@ -272,7 +285,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// The last entry of each file, and how many lines there were.
 fn read(path: &Path) -> io::Result<(HashMap<FileId, Entry>, usize)> {
-    let mut entries = HashMap::new();
+    let mut entries: HashMap<FileId, Entry> = HashMap::new();
     let mut lines = 0;
     for line in BufReader::new(File::open(path)?).split(b'\n') {
         let line = line?;
@@ -281,7 +294,13 @@ fn read(path: &Path) -> io::Result<(HashMap<FileId, Entry>, usize)> {
         }
         lines += 1;
         match serde_json::from_slice::<Entry>(&line) {
-            Ok(entry) => {
+            Ok(mut entry) => {
+                if std::mem::take(&mut entry.forgotten) {
+                    let is_of_it = |other: &Entry| {
+                        (&other.store, &other.capture) == (&entry.store, &entry.capture)
+                    };
+                    entries.retain(|_, other| entry.capture.is_none() || !is_of_it(other));
+                }
                 entries.insert(entry.state.id, entry);
             }
             Err(error) => {
@@ -311,6 +330,7 @@ mod tests {
             rejected: 0,
             unreadable: false,
             complete: true,
+            forgotten: false,
         }
     }
 
@@ -353,12 +373,21 @@ mod tests {
     fn forgotten_is_forgotten_after_a_restart_too() {
         let directory = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(directory.path(), "s").unwrap();
+        // A copy of the file says the same.
         ledger.record(entry(1, 10));
+        ledger.record(entry(2, 10));
         ledger.forget(FileId { device: 1, inode: 1 }, Some(Fingerprint([7; 16])));
+        assert_eq!(ledger.file(state(2, 110)), None);
         drop(ledger);
         let ledger = Ledger::open(directory.path(), "s").unwrap();
         assert_eq!(ledger.capture(Fingerprint([7; 16])), None);
+        assert_eq!(ledger.file(state(2, 110)), None);
         assert!(ledger.file(state(1, 110)).is_none_or(|entry| !entry.complete));
+        // What is stored afterwards counts again.
+        ledger.record(entry(2, 10));
+        drop(ledger);
+        let ledger = Ledger::open(directory.path(), "s").unwrap();
+        assert_eq!(ledger.capture(Fingerprint([7; 16])).unwrap().0.frames, 10);
     }
 
     #[test]

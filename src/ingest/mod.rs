@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -192,10 +193,11 @@ pub async fn run(
     let (records_out, records) = mpsc::channel(STEP_QUEUE);
     let (budget, recall) = (Budget::new(), Arc::<Recall>::default());
     let progress = observer.progress();
-    let mut stages = JoinSet::new();
+    let mut stages: Stages = JoinSet::new();
 
     let candidates = options.purge.clone().map(|purge_options| {
-        let (candidates_out, candidates) = mpsc::channel(FILE_QUEUE);
+        // Only names; and nothing may wait for a proof, which takes as long as the file is large.
+        let (candidates_out, candidates) = mpsc::unbounded_channel();
         let purge = Purge {
             options: purge_options,
             ledger: ledger.clone(),
@@ -204,7 +206,7 @@ pub async fn run(
             store: identity,
         };
         // Stopped as the run is: it only does what can be done again.
-        stages.spawn(purge.run(candidates, stop.clone()));
+        stages.spawn(purge.run(candidates, stop.clone()).map(Ok));
         candidates_out
     });
     let discover = Discover {
@@ -214,7 +216,7 @@ pub async fn run(
         recall: recall.clone(),
         excluded: excluded(&options),
     };
-    stages.spawn(discover.run(inputs, files_out, stop.clone()));
+    stages.spawn(discover.run(inputs, files_out, stop.clone()).map(Ok));
     let reader = read::Reader {
         sensor: options.sensor,
         budget: budget.clone(),
@@ -227,7 +229,10 @@ pub async fn run(
         stop: stop.clone(),
         runtime: tokio::runtime::Handle::current(),
     };
-    stages.spawn_blocking(move || reader.run(files, &packets_out));
+    stages.spawn_blocking(move || {
+        reader.run(files, &packets_out);
+        Ok(())
+    });
     stages.spawn(decode::decode(packets, records_out, options.workers));
 
     let beside = write::Beside {
@@ -239,19 +244,57 @@ pub async fn run(
         stop: stop.clone(),
     };
     let written = write::write(records, store, beside);
-    // Only the writer can fail; its end closes the channels behind it, stage by stage.
-    let written = match options.watch {
-        Some(watch) => pulse::during(watch.report_every, &progress, &budget, written).await,
-        None => written.await,
+    let written = async {
+        match options.watch {
+            Some(watch) => pulse::during(watch.report_every, &progress, &budget, written).await,
+            None => written.await,
+        }
     };
+    // Its end closes the channels behind it, stage by stage.
+    let (written, failed) = beside_stages(written, &mut stages, &stop).await;
     if written.is_err() || options.watch.is_some() {
         stop.cancel();
     }
     budget.close();
-    while let Some(ended) = stages.join_next().await {
-        ended?;
+    let failed = failed.or(failure(&mut stages).await);
+    let totals = written?;
+    failed.map_or(Ok(totals), |failed| Err(failed.into()))
+}
+
+type Stages = JoinSet<Result<(), JoinError>>;
+
+/// Does `work` to its end, and the stages beside it. When one of them panics, nothing new is begun:
+/// without it, a run that goes on for months would only seem to do all of its work.
+async fn beside_stages<T>(
+    work: impl Future<Output = T>,
+    stages: &mut Stages,
+    stop: &CancellationToken,
+) -> (T, Option<JoinError>) {
+    let mut work = std::pin::pin!(work);
+    let failed = tokio::select! {
+        done = &mut work => return (done, None),
+        failed = failure(stages) => failed,
+    };
+    if failed.is_some() {
+        stop.cancel();
     }
-    written
+    (work.await, failed)
+}
+
+/// Waits until all stages have ended, or one has panicked.
+async fn failure(stages: &mut Stages) -> Option<JoinError> {
+    while let Some(ended) = stages.join_next().await {
+        if let Err(failed) = ended.flatten() {
+            return Some(failed);
+        }
+    }
+    None
+}
+
+/// Whether files in this very folder are read: then none can be moved there.
+#[must_use]
+pub fn reads_from(inputs: &[Input], folder: &Path) -> bool {
+    discover::reads_from(inputs, folder)
 }
 
 /// Which store it is, where that matters; `None` when the run was stopped before it could be

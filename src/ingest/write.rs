@@ -38,7 +38,7 @@ pub(super) struct Beside {
     pub(super) ledger: Arc<Ledger>,
     pub(super) dead_letters: DeadLetters,
     /// Takes files whose packets are safe.
-    pub(super) purge: Option<mpsc::Sender<Candidate>>,
+    pub(super) purge: Option<mpsc::UnboundedSender<Candidate>>,
     pub(super) stop: CancellationToken,
 }
 
@@ -215,7 +215,7 @@ impl Writer {
             let Some(part) = self.parts.remove(&number) else { continue };
             let Some(mut end) = part.ended else { continue };
             if let Some(ended) = end.file.take() {
-                self.file_safe(end.reading, ended).await;
+                self.file_safe(end.reading, ended);
             }
             if end.concluded {
                 self.readings.remove(&end.reading);
@@ -263,7 +263,7 @@ impl Writer {
     }
 
     /// A file has been read as far as it went, and all of that is safe.
-    async fn file_safe(&mut self, reading: u64, ended: Ended) {
+    fn file_safe(&mut self, reading: u64, ended: Ended) {
         let acknowledged = self.readings.get(&reading);
         let mark = acknowledged.map_or(ended.base, Acknowledged::mark);
         let rejected = acknowledged.map_or(ended.rejected_before, Acknowledged::rejected);
@@ -277,6 +277,7 @@ impl Writer {
             rejected,
             unreadable: ended.unreadable,
             complete: ended.finished.is_some(),
+            forgotten: false,
         });
         if let (Some(finished), Some(purge)) = (ended.finished, &self.beside.purge) {
             let candidate = Candidate {
@@ -289,8 +290,8 @@ impl Writer {
                 rejected,
                 unreadable: ended.unreadable,
             };
-            // The purge ends after this stage.
-            purge.send(candidate).await.ok();
+            // Once the run is stopped, nothing goes any more.
+            purge.send(candidate).ok();
         }
     }
 }

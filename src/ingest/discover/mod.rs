@@ -8,7 +8,7 @@ mod sight;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,6 +30,16 @@ use sight::{Rotations, Sight, Sights};
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// A large tree is looked at this much less of the time than it takes.
 const PAUSE_PER_LOOK: u32 = 10;
+
+/// Whether capture files that lie in `folder` itself are read as one of the inputs.
+pub(super) fn reads_from(inputs: &[Input], folder: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else { return false };
+    let roots = inputs.iter().filter_map(|input| match input {
+        Input::Path(path) => Place::new(path).root.canonicalize().ok(),
+        Input::Stream => None,
+    });
+    roots.into_iter().any(|root| root == folder || root.is_file() && root.parent() == Some(&folder))
+}
 
 /// Something to read, or something that cannot be.
 #[derive(Debug)]
@@ -157,7 +167,7 @@ impl Discover {
         let mut notices = if watch.notified { Notices::start() } else { Notices::default() };
         let mut seen = Seen::default();
         loop {
-            let began = Instant::now();
+            let looking = Instant::now();
             // A path that did not exist may have been taken for a pattern, or the reverse.
             let places: Vec<Place> = paths.iter().map(|path| Place::new(path)).collect();
             notices.watch(places.iter().map(|place| place.root.as_path()));
@@ -169,9 +179,11 @@ impl Discover {
             let mut news = self.compare(sighted, &closed, &mut seen);
             news.extend(self.recalled(&mut seen.files));
             news.extend(tell(&mut seen.files, watch.settle));
+            // Only the look: the reader takes its files as it can, perhaps for hours.
+            let pause = watch.poll.max(looking.elapsed() * PAUSE_PER_LOOK);
             self.send(news, found).await?;
             tokio::time::sleep(SHORTEST_PAUSE.min(watch.poll)).await;
-            notices.wait(watch.poll.max(began.elapsed() * PAUSE_PER_LOOK)).await;
+            notices.wait(pause).await;
         }
     }
 

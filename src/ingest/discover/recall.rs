@@ -22,6 +22,8 @@ pub(in crate::ingest) struct Recall(Mutex<State>);
 struct State {
     /// Files of which the reader must be told again, from when on, and with what it was told.
     again: HashMap<FileId, (Instant, Option<Look>)>,
+    /// Files that are to be read from their beginning, though they are open.
+    anew: HashSet<FileId>,
     /// Files that the system would not let it read.
     refused: HashMap<FileId, Refused>,
     /// Folders and other things that cannot be read, by path, and why.
@@ -44,6 +46,18 @@ impl Recall {
     /// Tells again of this file, which has been read, if it is still there under another name.
     pub(in crate::ingest) fn by_other_name(&self, id: FileId) {
         self.lock().again.entry(id).or_insert((Instant::now(), None));
+    }
+
+    /// Tells again of this file, of which not all that was read is in the store.
+    pub(in crate::ingest) fn anew(&self, id: FileId) {
+        let mut state = self.lock();
+        state.anew.insert(id);
+        state.again.entry(id).or_insert((Instant::now(), None));
+    }
+
+    /// Whether this file is to be read from its beginning; that is asked once.
+    pub(in crate::ingest) fn take_anew(&self, id: FileId) -> bool {
+        self.lock().anew.remove(&id)
     }
 
     /// Tells of this file again later: for now it cannot be read. A reason that is new is logged.
@@ -94,6 +108,7 @@ impl Recall {
         }
         state.unreadable = unreadable;
         state.refused.retain(|id, _| there.contains(id));
+        state.anew.retain(|id| there.contains(id));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -60,7 +60,7 @@ pub(super) enum Reason {
     Unreadable,
     /// The dead letters hold them; the file is their only other place.
     Rejected,
-    /// It is a link.
+    /// It is a link, or lies behind one.
     Link,
     /// It is not what was stored; if it is read again, it is decided again.
     Changed,
@@ -76,13 +76,16 @@ impl Reason {
         match self {
             Self::Unreadable => "a part of it could not be read, so it is not in the store",
             Self::Rejected => "the store refused packets of it",
-            Self::Link => "it is a symbolic link",
+            Self::Link => "it is a symbolic link, or lies behind one",
             Self::Changed => "it has changed since it was read",
             Self::NotInStore => "the store does not hold all packets that were read",
             Self::Different => "packets came back from the store other than they are in the file",
         }
     }
 }
+
+/// Why a file waits as long as its writer, who may have forgotten it.
+pub(super) const OPEN_FOR_WRITING: &str = "it is open for writing";
 
 /// Why a file waits for ever, unless it is closed or the user says how long is long enough.
 pub(super) const UNKNOWN_WRITER: &str = "its writer may still have it open, and the system cannot \
@@ -101,7 +104,7 @@ pub(super) fn decide(evidence: &Evidence, purge_after: Duration) -> Decision {
         return Decision::Keep(Reason::Rejected);
     }
     if being_written == Some(true) {
-        return Decision::Wait("it is open for writing");
+        return Decision::Wait(OPEN_FOR_WRITING);
     }
     if evidence.age < purge_after {
         return Decision::Wait("it is younger than --purge-after");

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -32,6 +33,8 @@ use removal::HiddenFile;
 
 /// Time between two looks at a file that may not go yet.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Why a file goes.
+const PROVEN: &str = "every packet of it is in the store";
 
 /// When and how capture files go.
 #[derive(Debug, Clone)]
@@ -79,7 +82,7 @@ impl Purge {
     /// what is not decided then is found again by the next run.
     pub(super) async fn run(
         self,
-        mut candidates: mpsc::Receiver<Candidate>,
+        mut candidates: mpsc::UnboundedReceiver<Candidate>,
         stop: CancellationToken,
     ) {
         let mut queue = Queue::default();
@@ -87,20 +90,17 @@ impl Purge {
             let next = queue.next();
             tokio::select! {
                 candidate = candidates.recv() => match candidate {
-                    Some(candidate) => {
-                        // The newest word about a file replaces what was known of it.
-                        queue.add(candidate);
-                    }
+                    Some(candidate) => queue.add(candidate),
                     None => break,
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                    self.look_at_due(&mut queue, &stop).await;
+                    self.look_at_due(&mut queue, &mut candidates, &stop).await;
                 }
                 () = stop.cancelled() => return,
             }
         }
         // Nobody waits for a run that ends by itself: what may not go now stays.
-        self.look_at_due(&mut queue, &stop).await;
+        self.look_at_due(&mut queue, &mut candidates, &stop).await;
         if stop.is_cancelled() {
             return;
         }
@@ -109,59 +109,77 @@ impl Purge {
         }
     }
 
-    async fn look_at_due(&self, queue: &mut Queue, stop: &CancellationToken) {
+    async fn look_at_due(
+        &self,
+        queue: &mut Queue,
+        candidates: &mut mpsc::UnboundedReceiver<Candidate>,
+        stop: &CancellationToken,
+    ) {
         for id in queue.due(Instant::now()) {
+            // What has become known during the last proof may be about this file.
+            while let Ok(candidate) = candidates.try_recv() {
+                queue.add(candidate);
+            }
             let Some(candidate) = queue.get(id) else { continue };
-            // Only the proof, which changes nothing, can be broken off.
-            let look = tokio::select! {
-                look = self.look_at(candidate) => look,
-                () = stop.cancelled() => return,
-            };
+            let state = candidate.state;
+            let Some(look) = self.look_at(candidate, stop).await else { return };
+            if matches!(look, Look::NotSo) && queue.may_read_again(state) {
+                self.recall.anew(id);
+            }
             if queue.looked_at(id, look) {
                 return;
             }
         }
     }
 
-    async fn look_at(&self, candidate: &Candidate) -> Look {
+    /// `None` when the run was stopped: only the proof, which changes nothing, can be broken off.
+    async fn look_at(&self, candidate: &Candidate, stop: &CancellationToken) -> Option<Look> {
         let mut evidence = match evidence(candidate) {
             Ok(Some(evidence)) => evidence,
             // It is gone, or called otherwise: then it comes again as a candidate by that name.
             Ok(None) => {
                 self.recall.by_other_name(candidate.state.id);
-                return Look::Done;
+                return Some(Look::Done);
             }
-            Err(failure) => return Look::Failed(format!("it cannot be looked at: {failure}")),
+            Err(failure) => {
+                return Some(Look::Failed(format!("it cannot be looked at: {failure}")));
+            }
         };
         let mut decision = decide(&evidence, self.options.after);
         if decision == Decision::Prove {
-            evidence.proof = match proof::prove(self.options.reader.as_ref(), candidate).await {
+            let proved = tokio::select! {
+                proved = proof::prove(self.options.reader.as_ref(), candidate) => proved,
+                () = stop.cancelled() => return None,
+            };
+            evidence.proof = match proved {
                 Ok(proof) => Some(proof),
-                Err(failure) => return unproven(failure),
+                Err(failure) => return Some(unproven(failure)),
             };
             decision = decide(&evidence, self.options.after);
         }
         let proof = evidence.proof.unwrap_or_default();
-        match decision {
-            Decision::Purge => self.purge(candidate, proof),
+        Some(match decision {
+            Decision::Purge => self.purge(candidate, proof).await,
             Decision::Keep(reason) => {
-                if matches!(reason, Reason::Changed | Reason::NotInStore | Reason::Different) {
-                    // Whatever is known of it is not so: the next run reads the file again.
-                    self.ledger.forget(candidate.state.id, candidate.capture);
-                }
                 self.keep(candidate, proof, reason.text());
-                Look::Done
+                match reason {
+                    Reason::Changed | Reason::NotInStore | Reason::Different => {
+                        self.ledger.forget(candidate.state.id, candidate.capture);
+                        Look::NotSo
+                    }
+                    Reason::Unreadable | Reason::Rejected | Reason::Link => Look::Done,
+                }
             }
             Decision::Wait(reason) => {
                 let left = self.options.after.saturating_sub(evidence.age);
                 Look::Again(left.max(LOOK_AGAIN), reason)
             }
             Decision::Prove => Look::Again(LOOK_AGAIN, "it is not proven"),
-        }
+        })
     }
 
-    fn purge(&self, candidate: &Candidate, proof: Proof) -> Look {
-        match self.try_purge(candidate, proof) {
+    async fn purge(&self, candidate: &Candidate, proof: Proof) -> Look {
+        match self.try_purge(candidate, proof).await {
             Ok(look) => look,
             Err(failure) => Look::Failed(format!(
                 "it cannot go: {failure}: check the rights of its folder, and the room in \
@@ -170,36 +188,68 @@ impl Purge {
         }
     }
 
-    fn try_purge(&self, candidate: &Candidate, proof: Proof) -> io::Result<Look> {
-        let reason = "every packet of it is in the store";
+    async fn try_purge(&self, candidate: &Candidate, proof: Proof) -> io::Result<Look> {
         if self.options.dry_run {
-            self.decided(candidate, proof, Action::WouldGo, None, reason)?;
+            self.decided(candidate, proof, Action::WouldGo, None, PROVEN)?;
             return Ok(Look::Done);
         }
         let Some(file) = HiddenFile::hide(&candidate.path, candidate.state)? else {
             return Ok(Look::Again(LOOK_AGAIN, "it has changed or is open for writing"));
         };
-        let decided = match &self.options.to {
-            None => self.decided(candidate, proof, Action::Deleted, None, reason).map(|()| None),
-            Some(folder) => removal::free_name(folder, &below(candidate)).and_then(|target| {
-                self.decided(candidate, proof, Action::Moved, Some(&target), reason)?;
-                Ok(Some(target))
-            }),
-        };
-        match decided {
-            Ok(None) => {
-                file.delete()?;
-                // Of a file with several names, one after the other.
-                self.recall.by_other_name(candidate.state.id);
-            }
-            Ok(Some(target)) => file.move_to(&target)?,
-            // Without a receipt nothing goes.
+        match &self.options.to {
+            None => self.delete(candidate, proof, file)?,
+            Some(folder) => self.move_to(folder, candidate, proof, file).await?,
+        }
+        Ok(Look::Done)
+    }
+
+    /// Without a receipt nothing goes.
+    fn delete(&self, candidate: &Candidate, proof: Proof, file: HiddenFile) -> io::Result<()> {
+        if let Err(error) = self.decided(candidate, proof, Action::Deleted, None, PROVEN) {
+            file.give_back()?;
+            return Err(error);
+        }
+        if let Err(error) = file.delete() {
+            file.give_back()?;
+            self.keep(candidate, proof, &format!("it could not be deleted: {error}"));
+            return Err(error);
+        }
+        // Of a file with several names, one after the other.
+        self.recall.by_other_name(candidate.state.id);
+        Ok(())
+    }
+
+    /// The receipt tells where the file is, so it comes when it is there.
+    async fn move_to(
+        &self,
+        folder: &Path,
+        candidate: &Candidate,
+        proof: Proof,
+        file: HiddenFile,
+    ) -> io::Result<()> {
+        let (folder, below, hidden) = (folder.to_owned(), below(candidate), file.clone());
+        let brought = spawn_blocking(move || {
+            let target = removal::free_name(&folder, &below)?;
+            hidden.bring_to(target)
+        });
+        let brought = match brought.await.map_err(io::Error::other).flatten() {
+            Ok(brought) => brought,
             Err(error) => {
                 file.give_back()?;
                 return Err(error);
             }
+        };
+        let target = Some(brought.target());
+        if let Err(error) = self.decided(candidate, proof, Action::Moved, target, PROVEN) {
+            file.take_back(&brought)?;
+            return Err(error);
         }
-        Ok(Look::Done)
+        if let Err(error) = file.leave(&brought) {
+            file.take_back(&brought)?;
+            self.keep(candidate, proof, &format!("it could not be removed after all: {error}"));
+            return Err(error);
+        }
+        Ok(())
     }
 
     fn keep(&self, candidate: &Candidate, proof: Proof, reason: &str) {
@@ -284,10 +334,45 @@ fn evidence(candidate: &Candidate) -> io::Result<Option<Evidence>> {
     Ok(Some(Evidence {
         finished: candidate.finished,
         being_written,
-        is_regular: found.is_file(),
+        is_regular: found.is_file() && !is_behind_a_link(candidate),
         age,
         unreadable: candidate.unreadable,
         rejected: candidate.rejected,
         proof: None,
     }))
+}
+
+/// Whether a folder on the way to the file is a symbolic link: what lies behind it may be meant to
+/// be read, but does not lie where the user named.
+fn is_behind_a_link(candidate: &Candidate) -> bool {
+    let depth = Path::new(&candidate.below).components().count();
+    let folders = candidate.path.ancestors().take(depth).skip(1);
+    folders.into_iter().any(Path::is_symlink)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::file_state::FileId;
+    use crate::packet::Trail;
+
+    #[test]
+    fn a_file_behind_a_linked_folder_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("real/eth0")).unwrap();
+        std::os::unix::fs::symlink("real", folder.path().join("linked")).unwrap();
+        let candidate = |root: &str, below: &str| Candidate {
+            path: folder.path().join(root).join(below),
+            below: below.to_owned(),
+            state: FileState { id: FileId { device: 1, inode: 1 }, size: 1, modified: 1 },
+            finished: Finished::Closed,
+            capture: None,
+            acknowledged: Trail::default().mark(),
+            rejected: 0,
+            unreadable: false,
+        };
+        assert!(!is_behind_a_link(&candidate("", "real/eth0/a.pcap")));
+        assert!(is_behind_a_link(&candidate("", "linked/eth0/a.pcap")));
+        assert!(!is_behind_a_link(&candidate("linked", "eth0/a.pcap")), "the link was named");
+    }
 }

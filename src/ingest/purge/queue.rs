@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use crate::ingest::file_state::FileId;
+use crate::ingest::file_state::{FileId, FileState};
 use crate::ingest::purge::{Candidate, decide};
 use crate::store::StoreError;
 
@@ -15,6 +15,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(15);
 /// How often that time doubles: up to four minutes.
 const DOUBLINGS: u32 = 4;
 
+/// How long a complete file may be open for writing before somebody is told.
+const LONG: Duration = Duration::from_mins(10);
+
 /// A file that waits for its turn.
 #[derive(Debug)]
 struct Pending {
@@ -22,6 +25,10 @@ struct Pending {
     due: Instant,
     /// Why it waits.
     reason: String,
+    /// Since when it waits for that.
+    since: Instant,
+    /// Whether it has been said that it waits long.
+    told: bool,
     /// How often it could not be looked at or removed.
     failures: u32,
 }
@@ -30,6 +37,8 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     files: HashMap<FileId, Pending>,
+    /// Files that were read once more because of what the proof found, as they were then.
+    read_again: HashMap<FileId, FileState>,
     /// Whether the store could not be asked when it was last tried.
     store_is_away: bool,
 }
@@ -38,6 +47,8 @@ pub(super) struct Queue {
 pub(super) enum Look {
     /// It is decided.
     Done,
+    /// It stays, and is read again: what is known of it is not so.
+    NotSo,
     /// Look again after this time.
     Again(Duration, &'static str),
     /// Somebody must mend something about this file.
@@ -50,7 +61,18 @@ impl Queue {
     /// The newest word about a file replaces what was known of it.
     pub(super) fn add(&mut self, candidate: Candidate) {
         let (id, due) = (candidate.state.id, Instant::now());
-        self.files.insert(id, Pending { candidate, due, reason: String::new(), failures: 0 });
+        // Several words about a file make one wait.
+        let before = self.files.remove(&id);
+        let (since, told) = before.map_or((due, false), |before| (before.since, before.told));
+        let reason = String::new();
+        let pending = Pending { candidate, due, reason, since, told, failures: 0 };
+        self.files.insert(id, pending);
+    }
+
+    /// Whether this file, as it is, may be read once more; one that the store holds otherwise
+    /// would be read for ever.
+    pub(super) fn may_read_again(&mut self, state: FileState) -> bool {
+        self.read_again.insert(state.id, state) != Some(state)
     }
 
     /// When it is time for the next look.
@@ -82,7 +104,7 @@ impl Queue {
         let Some(file) = self.files.get_mut(&id) else { return false };
         let path = file.candidate.path.to_string_lossy();
         match look {
-            Look::Done => {
+            Look::Done | Look::NotSo => {
                 self.files.remove(&id);
                 if std::mem::take(&mut self.store_is_away) {
                     info!("the store can be asked again");
@@ -93,6 +115,15 @@ impl Queue {
                     warn!(path = path.as_ref(), reason, "the file stays for now");
                 } else if file.reason != reason {
                     debug!(path = path.as_ref(), reason, "waits");
+                }
+                if file.reason != reason && !file.reason.is_empty() {
+                    file.since = now;
+                }
+                if reason == decide::OPEN_FOR_WRITING
+                    && now.duration_since(file.since) >= LONG
+                    && !std::mem::replace(&mut file.told, true)
+                {
+                    warn!(path = path.as_ref(), "the file waits long: it is open for writing");
                 }
                 (file.due, file.reason) = (now + after, reason.to_owned());
             }
@@ -121,7 +152,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::file_state::{FileState, Finished};
+    use crate::ingest::file_state::Finished;
     use crate::packet::Trail;
     use crate::store::StoreErrorKind;
 
@@ -149,6 +180,15 @@ mod tests {
         assert_eq!(queue.due(Instant::now()), []);
         assert_eq!(queue.due(Instant::now() + TRY_AGAIN).len(), 10_000);
         assert!(queue.left().all(|(_, reason)| reason.contains("could not be compared")));
+    }
+
+    #[test]
+    fn a_file_is_read_once_more_and_again_when_it_has_changed() {
+        let mut queue = Queue::default();
+        let state = candidate(1).state;
+        assert!(queue.may_read_again(state));
+        assert!(!queue.may_read_again(state));
+        assert!(queue.may_read_again(FileState { size: 2, ..state }));
     }
 
     #[test]

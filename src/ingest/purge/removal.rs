@@ -19,10 +19,26 @@ const HIDDEN: &str = ".purging";
 const KEPT_OF_NAME: usize = 200;
 
 /// A file that has been taken out of sight and not yet removed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct HiddenFile {
     path: PathBuf,
     hidden: PathBuf,
+}
+
+/// Where a file has been brought to, and how.
+#[derive(Debug)]
+pub(super) enum Brought {
+    /// It is there and nowhere else.
+    Renamed(PathBuf),
+    /// A copy is there, on another file system.
+    Copied(PathBuf),
+}
+
+impl Brought {
+    pub(super) fn target(&self) -> &Path {
+        let (Self::Renamed(target) | Self::Copied(target)) = self;
+        target
+    }
 }
 
 impl HiddenFile {
@@ -48,7 +64,7 @@ impl HiddenFile {
 
     /// Gives the file its name back, unless another has it now; then it stays hidden, and is
     /// found there.
-    pub(super) fn give_back(self) -> io::Result<()> {
+    pub(super) fn give_back(&self) -> io::Result<()> {
         if self.path == self.hidden {
             return Ok(());
         }
@@ -62,22 +78,41 @@ impl HiddenFile {
     }
 
     /// Deletes it.
-    pub(super) fn delete(self) -> io::Result<()> {
+    pub(super) fn delete(&self) -> io::Result<()> {
         fs::remove_file(&self.hidden)
     }
 
-    /// Moves it to `target`, also onto another file system.
-    pub(super) fn move_to(self, target: &Path) -> io::Result<()> {
-        match rename(&self.hidden, target) {
+    /// Brings it to `target`; onto another file system, a copy of it. It is safe there when this
+    /// returns.
+    pub(super) fn bring_to(&self, target: PathBuf) -> io::Result<Brought> {
+        match rename(&self.hidden, &target) {
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                copy(&self.hidden, target)?;
-                fs::remove_file(&self.hidden)
+                copy(&self.hidden, &target)?;
+                Ok(Brought::Copied(target))
             }
-            moved => {
-                moved?;
-                target.parent().map_or(Ok(()), folders::sync)
+            renamed => {
+                renamed?;
+                target.parent().map_or(Ok(()), folders::sync)?;
+                Ok(Brought::Renamed(target))
             }
         }
+    }
+
+    /// Removes it from where it was.
+    pub(super) fn leave(&self, brought: &Brought) -> io::Result<()> {
+        match brought {
+            Brought::Renamed(_) => Ok(()),
+            Brought::Copied(_) => self.delete(),
+        }
+    }
+
+    /// It stays where it was, under its name.
+    pub(super) fn take_back(&self, brought: &Brought) -> io::Result<()> {
+        match brought {
+            Brought::Renamed(target) => rename(target, &self.hidden)?,
+            Brought::Copied(target) => fs::remove_file(target)?,
+        }
+        self.give_back()
     }
 }
 
@@ -224,8 +259,29 @@ mod tests {
             fs::write(&path, expected).unwrap();
             let hidden = HiddenFile::hide(&path, state(&path)).unwrap().unwrap();
             let free = free_name(&target, "eth0/cap.pcap").unwrap();
-            hidden.move_to(&free).unwrap();
+            let brought = hidden.bring_to(free).unwrap();
+            hidden.leave(&brought).unwrap();
             assert_eq!(fs::read_to_string(target.join("eth0").join(expected)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_brought_away_can_be_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("cap.pcap"), folder.path().join("done.pcap"));
+        for copied in [false, true] {
+            fs::write(&path, "bytes").unwrap();
+            let hidden = HiddenFile::hide(&path, state(&path)).unwrap().unwrap();
+            let brought = if copied {
+                copy(&hidden.hidden, &target).unwrap();
+                Brought::Copied(target.clone())
+            } else {
+                hidden.bring_to(target.clone()).unwrap()
+            };
+            assert_eq!(fs::read_to_string(&target).unwrap(), "bytes");
+            hidden.take_back(&brought).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "bytes");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) struct Reader {
     pub(super) progress: Arc<Progress>,
     pub(super) ledger: Arc<Ledger>,
     /// Takes files that are known to be stored.
-    pub(super) purge: Option<mpsc::Sender<Candidate>>,
+    pub(super) purge: Option<mpsc::UnboundedSender<Candidate>>,
     pub(super) recall: Arc<Recall>,
     /// Files that are kept open: [`kept_open`].
     pub(super) kept_open: usize,
@@ -142,6 +142,10 @@ impl Reader {
             },
             Found::File(look) if !look.is_regular => self.read_device(&look, steps),
             Found::File(look) => match followed.remove(&look.state.id) {
+                Some(mut file) if self.recall.take_anew(look.state.id) => {
+                    file.parts.leave(steps)?;
+                    self.open(look, followed, steps)
+                }
                 Some(file) => self.follow(Followed { look, ..file }, followed, steps),
                 None => self.open(look, followed, steps),
             },
@@ -157,6 +161,7 @@ impl Reader {
     ) -> Result<(), Closed> {
         let shown = look.path.display().to_string();
         let parts = Parts::new(self.source(&look), shown, Some(look.state.id));
+        self.recall.take_anew(look.state.id);
         if look.finished.is_some()
             && let Some(entry) = self.ledger.file(look.state)
             && entry.complete
@@ -387,8 +392,8 @@ impl Reader {
                 rejected: entry.rejected,
                 unreadable: entry.unreadable,
             };
-            // Its other end lives as long as this one.
-            purge.blocking_send(candidate).ok();
+            // Once the run is stopped, nothing goes any more.
+            purge.send(candidate).ok();
         }
         if look.is_watched() {
             return Ok(());

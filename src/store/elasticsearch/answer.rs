@@ -106,6 +106,15 @@ impl Failure {
         };
         StoreError::new(kind, operation, self)
     }
+
+    /// The same of a request that may be sent again: what comes between (a proxy's page, half an
+    /// answer) passes, and says nothing about the packets.
+    pub(super) fn during_writing(self, operation: impl Into<String>) -> StoreError {
+        match self {
+            Self::NotUnderstood(_) => StoreError::new(StoreErrorKind::Busy, operation, self),
+            failure => failure.during(operation),
+        }
+    }
 }
 
 impl Refusal {
@@ -139,7 +148,7 @@ impl Refusal {
             (400, "index_closed_exception" | "invalid_alias_name_exception") => {
                 StoreErrorKind::Conflict
             }
-            (429 | 502 | 503 | 504, _) => StoreErrorKind::Busy,
+            (429 | 500..=599, _) => StoreErrorKind::Busy,
             _ => StoreErrorKind::Other,
         }
     }
@@ -211,9 +220,19 @@ mod tests {
             (400, error("validation_exception", "something else"), StoreErrorKind::Other),
             (502, "<html>Bad Gateway</html>".to_owned(), StoreErrorKind::Busy),
             (504, String::new(), StoreErrorKind::Busy),
+            (500, error("null_pointer_exception", "a node in trouble"), StoreErrorKind::Busy),
         ] {
             assert_eq!(kind(status, &body), expected, "{status} {body}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_a_reason_to_send_again() {
+        let failure = || Failure::NotUnderstood("expected value at line 1".into());
+        assert!(failure().during_writing("test").is_retryable());
+        assert!(!failure().during("test").is_retryable());
+        let refused = Failure::refused(400, b"no");
+        assert_eq!(refused.during_writing("test").kind, StoreErrorKind::Other);
     }
 
     #[test]

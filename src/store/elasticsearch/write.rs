@@ -63,7 +63,7 @@ impl Writer {
             .map(|piece| batch.store(piece.collect()))
             .buffered(REQUESTS_AT_ONCE);
         while let Some(part) =
-            stored.try_next().await.map_err(|failure| failure.during(&operation))?
+            stored.try_next().await.map_err(|failure| failure.during_writing(&operation))?
         {
             merge(&mut outcome, part);
         }
@@ -147,7 +147,7 @@ async fn takes_payload(client: &Client, index: &str) -> Result<bool, Failure> {
 async fn refresh(client: &Client, archive: &Archive, indices: &[String]) -> StoreResult<()> {
     let operation = || format!("make packets visible at {}", client.address());
     let shards = archive.shards(client, indices).await;
-    let shards = shards.map_err(|failure| failure.during(operation()))?;
+    let shards = shards.map_err(|failure| failure.during_writing(operation()))?;
     let mut lines = Vec::new();
     let mut expected = 0;
     for (index, shards) in &shards {
@@ -157,9 +157,10 @@ async fn refresh(client: &Client, archive: &Archive, indices: &[String]) -> Stor
         return Ok(());
     }
     let request = Request::post(format!("{}&refresh=true", bulk::PATH)).lines(Bytes::from(lines));
-    let reply: Reply = client.ask(request).await.map_err(|failure| failure.during(operation()))?;
+    let reply = client.ask(request).await;
+    let reply: Reply = reply.map_err(|failure| failure.during_writing(operation()))?;
     if reply.items.len() != expected {
-        return Err(StoreError::new(StoreErrorKind::Other, operation(), "an incomplete answer"));
+        return Err(StoreError::new(StoreErrorKind::Busy, operation(), "an incomplete answer"));
     }
     for item in reply.items {
         match item.verdict() {

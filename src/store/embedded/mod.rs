@@ -218,7 +218,7 @@ impl PacketStore for EmbeddedStore {
 
     async fn flush(&self) -> StoreResult<()> {
         let mut writer = self.writer.clone().lock_owned().await;
-        if !writer.is_open() {
+        if !writer.has_to_flush() {
             return Ok(());
         }
         let activity = blocking(&self.folder, move || {

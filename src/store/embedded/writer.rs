@@ -57,8 +57,18 @@ pub(super) struct Writer {
     session: Option<Session>,
     /// Whether a store that has to be made gets an index of the payload.
     index_payload: bool,
+    /// Packets that were appended with success and are gone, until a flush has said so: what it
+    /// said would be safe is not, whichever call came to know of it first.
+    lost: Option<Lost>,
     /// Counts what was done, so that idleness can be seen.
     activity: u64,
+}
+
+/// Packets that went with a session that broke, and why it did.
+#[derive(Debug)]
+struct Lost {
+    packets: u64,
+    reason: String,
 }
 
 /// The time between getting the writer lock and giving it back.
@@ -92,7 +102,7 @@ impl std::fmt::Debug for Session {
 
 impl Writer {
     pub(super) fn new(folder: Folder) -> Self {
-        Self { folder, session: None, index_payload: false, activity: 0 }
+        Self { folder, session: None, index_payload: false, lost: None, activity: 0 }
     }
 
     /// What a store is made with if there is none yet.
@@ -103,6 +113,11 @@ impl Writer {
     /// Whether this process holds the writer lock.
     pub(super) fn is_open(&self) -> bool {
         self.session.is_some()
+    }
+
+    /// Whether a flush has something to do, or to say.
+    pub(super) fn has_to_flush(&self) -> bool {
+        self.session.is_some() || self.lost.is_some()
     }
 
     #[cfg(test)]
@@ -136,16 +151,23 @@ impl Writer {
     /// Appends a batch; see [`crate::store::PacketStore::append`].
     pub(super) fn append(&mut self, batch: &[PacketRecord]) -> StoreResult<AppendOutcome> {
         let operation = self.folder.operation("append to");
+        if let Some(lost) = &self.lost {
+            return Err(lost.error(&operation));
+        }
         self.with_session(&operation, |session| session.append(batch))
     }
 
-    /// Commits what was appended.
+    /// Commits what was appended; fails once when some of that is gone.
     pub(super) fn flush(&mut self) -> StoreResult<()> {
-        if self.session.is_none() {
-            return Ok(());
-        }
         let operation = self.folder.operation("commit to");
-        self.with_session(&operation, Session::commit)?;
+        let committed = match self.session {
+            Some(_) => self.with_session(&operation, Session::commit),
+            None => Ok(()),
+        };
+        if let Some(lost) = self.lost.take() {
+            return Err(lost.error(&operation));
+        }
+        committed?;
         self.give_way()
     }
 
@@ -160,6 +182,7 @@ impl Writer {
 
     /// Removes the store.
     pub(super) fn destroy(&mut self) -> StoreResult<()> {
+        self.lost = None;
         let Some(session) = self.session.take() else { return Ok(()) };
         let Session { folder, writer, lock, .. } = session;
         drop(writer);
@@ -213,18 +236,24 @@ impl Writer {
             error = session.faults.first(operation).unwrap_or(error);
         }
         self.session = None;
-        Err(if before > 0 { lost(error, before) } else { error })
+        if before == 0 {
+            return Err(error);
+        }
+        let lost = self.lost.insert(Lost { packets: before, reason: error.reason });
+        Err(lost.error(operation))
     }
 }
 
-/// The same call cannot succeed later, since what was appended before it is gone: so the error
-/// must not look as if it could.
-fn lost(error: StoreError, packets: u64) -> StoreError {
-    let reason = format!(
-        "{}; {packets} packets that were not flushed yet have to be stored again",
-        error.reason
-    );
-    StoreError::new(StoreErrorKind::Io, error.operation, reason)
+impl Lost {
+    /// The same call cannot succeed later, since what was appended before it is gone: so the
+    /// error must not look as if it could.
+    fn error(&self, operation: &str) -> StoreError {
+        let Self { packets, reason } = self;
+        let reason = format!(
+            "{reason}; {packets} packets that were not flushed yet have to be stored again"
+        );
+        StoreError::new(StoreErrorKind::Io, operation, reason)
+    }
 }
 
 /// How something can fail in a session.

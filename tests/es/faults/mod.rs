@@ -39,12 +39,14 @@ pub enum Fault {
     FillDisk,
 }
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 14] = [
     Fault::KillIngest,
     Fault::StopIngest,
     Fault::KillServer,
     Fault::Disturb(Disturbance::TooManyRequests),
     Fault::Disturb(Disturbance::Unavailable),
+    Fault::Disturb(Disturbance::ServerError),
+    Fault::Disturb(Disturbance::Page),
     Fault::Disturb(Disturbance::RefusedItems),
     Fault::Disturb(Disturbance::CutBefore),
     Fault::Disturb(Disturbance::CutAfter),

@@ -30,6 +30,10 @@ pub enum Disturbance {
     TooManyRequests,
     /// Answers 503 and forwards nothing.
     Unavailable,
+    /// Answers 500 and forwards nothing.
+    ServerError,
+    /// Answers a bulk request with a page that is no JSON and the status 200; forwards nothing.
+    Page,
     /// Forwards, and says of half of a bulk request's documents that they were refused.
     RefusedItems,
     /// Closes the connection and forwards nothing.
@@ -122,6 +126,8 @@ async fn answer(
     match disturbance {
         Some(Disturbance::TooManyRequests) => return Ok(refusal(StatusCode::TOO_MANY_REQUESTS)),
         Some(Disturbance::Unavailable) => return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE)),
+        Some(Disturbance::ServerError) => return Ok(refusal(StatusCode::INTERNAL_SERVER_ERROR)),
+        Some(Disturbance::Page) => return Ok(Response::new(Full::new("<p>Log in</p>".into()))),
         Some(Disturbance::CutBefore) => return Err(cut()),
         Some(Disturbance::Delay) => sleep(state.delay()).await,
         Some(Disturbance::RefusedItems | Disturbance::CutAfter) | None => {}
@@ -159,7 +165,8 @@ impl State {
     fn next_disturbance(&self, path: &str) -> Option<Disturbance> {
         let mut plan = self.plan();
         let disturbance = plan.disturbance?;
-        let meant = disturbance != Disturbance::RefusedItems || path.ends_with("/_bulk");
+        let is_about_bulk = matches!(disturbance, Disturbance::RefusedItems | Disturbance::Page);
+        let meant = !is_about_bulk || path.ends_with("/_bulk");
         if !meant || !plan.random.random_bool(SHARE) {
             return None;
         }

@@ -439,3 +439,29 @@ async fn a_disk_that_fills_up_during_append_is_an_error() {
     store.flush().await.unwrap();
     assert_eq!(ids(&store).await, ids_of(&large));
 }
+
+/// Whoever is told first that the session broke: no flush may say that all is safe.
+#[tokio::test]
+async fn packets_that_go_with_a_broken_session_are_told_of_by_the_next_flush() {
+    let directories = Directories::default();
+    let store = directories.add();
+    let first = capture("first", 100, 100);
+    store.append(first.clone()).await.unwrap();
+    fill_disk(&store, Some(100_000)).await;
+    let large = capture("large", 400, 200_000);
+    let mut pieces = large.chunks(20);
+    let broken = loop {
+        let piece = pieces.next().expect("more than the indexing memory does not fit");
+        if let Err(error) = store.append(Arc::new(piece.to_vec())).await {
+            break error;
+        }
+    };
+    assert!(broken.reason.contains("have to be stored again"), "{broken}");
+    store.append(capture("other", 1, 100)).await.unwrap_err();
+    let error = store.flush().await.unwrap_err();
+    assert!(error.reason.contains("have to be stored again"), "{error}");
+
+    assert_eq!(store.append(first.clone()).await.unwrap().stored, 100);
+    store.flush().await.unwrap();
+    assert_eq!(ids(&store).await, ids_of(&first));
+}
