@@ -152,7 +152,7 @@ impl IngestArgs {
         quiet: bool,
         stop: CancellationToken,
     ) -> anyhow::Result<Ended> {
-        self.service.run(self.paths, self.watch, store, quiet, stop).await
+        Box::pin(self.service.run(self.paths, self.watch, store, quiet, stop)).await
     }
 }
 

@@ -39,7 +39,8 @@ impl UpArgs {
             ended
         };
         let ingest = async {
-            let ended = self.service.run(self.paths, true, store, quiet, both.clone()).await;
+            let ingest = self.service.run(self.paths, true, store, quiet, both.clone());
+            let ended = Box::pin(ingest).await;
             both.cancel();
             ended
         };

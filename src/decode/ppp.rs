@@ -90,13 +90,11 @@ pub(super) fn hdlc<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
 
 /// LINKTYPE_PPP_PPPD: the address byte is the direction.
 pub(super) fn pppd<'a>(data: &'a [u8], layers: &mut Layers) -> Step<'a> {
-    match data {
-        [_, CONTROL, frame @ ..] => self::frame(frame, layers),
-        _ => {
-            layers.ambiguous = true;
-            frame(data, layers)
-        }
+    if let [_, CONTROL, frame @ ..] = data {
+        return self::frame(frame, layers);
     }
+    layers.ambiguous = true;
+    frame(data, layers)
 }
 
 /// PPPoE, from its own header on.

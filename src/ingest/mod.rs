@@ -196,7 +196,8 @@ pub async fn run(
     let mut stages: Stages = JoinSet::new();
 
     let candidates = options.purge.clone().map(|purge_options| {
-        // Only names; and nothing may wait for a proof, which takes as long as the file is large.
+        // Nothing may wait for a proof, which takes as long as the file is large.
+        #[expect(clippy::disallowed_methods, reason = "names only, of the files that are there")]
         let (candidates_out, candidates) = mpsc::unbounded_channel();
         let purge = Purge {
             options: purge_options,

@@ -197,14 +197,14 @@ impl Purge {
             return Ok(Look::Again(LOOK_AGAIN, "it has changed or is open for writing"));
         };
         match &self.options.to {
-            None => self.delete(candidate, proof, file)?,
+            None => self.delete(candidate, proof, &file)?,
             Some(folder) => self.move_to(folder, candidate, proof, file).await?,
         }
         Ok(Look::Done)
     }
 
     /// Without a receipt nothing goes.
-    fn delete(&self, candidate: &Candidate, proof: Proof, file: HiddenFile) -> io::Result<()> {
+    fn delete(&self, candidate: &Candidate, proof: Proof, file: &HiddenFile) -> io::Result<()> {
         if let Err(error) = self.decided(candidate, proof, Action::Deleted, None, PROVEN) {
             file.give_back()?;
             return Err(error);

@@ -4,6 +4,7 @@
 //! Conditions are looked up in the packet's document here, so that many can be tried; that the
 //! stores answer them word for word is tested with the stores.
 
+use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -39,7 +40,8 @@ fn selects(condition: &Condition, record: &PacketRecord, document: &Document<'_>
         document.values().iter().filter(move |(field, _)| *field == id).map(|(_, value)| value)
     };
     match condition {
-        Condition::All => true,
+        // What is not indexed answers for all text.
+        Condition::All | Condition::Terms(_) => true,
         Condition::And(all) => all.iter().all(|one| selects(one, record, document)),
         Condition::Or(any) => any.iter().any(|one| selects(one, record, document)),
         Condition::Not(condition) => !selects(condition, record, document),
@@ -52,8 +54,8 @@ fn selects(condition: &Condition, record: &PacketRecord, document: &Document<'_>
             _ => false,
         }),
         Condition::Between(id, first, last) => values(*id).any(|value| {
-            let is_from = |end: &Value<'_>| value.order(end).is_some_and(|order| order.is_ge());
-            let is_to = |end: &Value<'_>| value.order(end).is_some_and(|order| order.is_le());
+            let is_from = |end: &Value<'_>| value.order(end).is_some_and(Ordering::is_ge);
+            let is_to = |end: &Value<'_>| value.order(end).is_some_and(Ordering::is_le);
             first.as_ref().is_none_or(is_from) && last.as_ref().is_none_or(is_to)
         }),
         Condition::Like(id, wildcard) => values(*id).any(
@@ -66,7 +68,6 @@ fn selects(condition: &Condition, record: &PacketRecord, document: &Document<'_>
             values(*id).any(|value| matches!(value, Value::Text(text) if !is_indexed(text)))
         }
         Condition::Ids(ids) => ids.contains(&record.stored.id),
-        Condition::Terms(_) => true,
     }
 }
 
