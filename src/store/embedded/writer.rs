@@ -4,8 +4,10 @@ use std::mem;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tantivy::collector::Count;
+use tantivy::directory::error::LockError;
 use tantivy::index::SegmentId;
 use tantivy::indexer::{IndexWriterOptions, UserOperation};
 use tantivy::merge_policy::NoMergePolicy;
@@ -49,6 +51,10 @@ const SPARE_SPACE: u64 = 16 << 20;
 /// With more segments than this, a commit waits for merges to end. Only programs that end soon
 /// after each commit, so that their merges never do, get so far.
 const SEGMENTS_BEFORE_WAIT: usize = 48;
+
+/// For a lock of tantivy's that is nobody's; see [`index_writer`].
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The writer, open or not.
 #[derive(Debug)]
@@ -445,14 +451,29 @@ impl Session {
     }
 }
 
+/// Other writers are kept out by [`WriterLock`]. tantivy's own lock may be held a moment longer than
+/// its writer lives: by a process that another thread is just starting, which has all files open
+/// until it becomes another program.
 fn index_writer(folder: &Folder, index: &Index) -> tantivy::Result<IndexWriter<PacketDocument>> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let options = IndexWriterOptions::builder()
-        .num_worker_threads((cores / 2).clamp(1, MOST_INDEXING_THREADS))
-        .memory_budget_per_thread(INDEXING_MEMORY)
-        .num_merge_threads(1)
-        .build();
-    let writer = index.writer_with_options(options)?;
+    let open = || {
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads((cores / 2).clamp(1, MOST_INDEXING_THREADS))
+            .memory_budget_per_thread(INDEXING_MEMORY)
+            .num_merge_threads(1)
+            .build();
+        index.writer_with_options(options)
+    };
+    let mut tries = 0;
+    let writer = loop {
+        match open() {
+            Err(TantivyError::LockFailure(LockError::LockBusy, _)) if tries < LOCK_TRIES => {
+                tries += 1;
+                thread::sleep(LOCK_PAUSE);
+            }
+            opened => break opened?,
+        }
+    };
     writer.set_merge_policy(Box::new(TieredMerges::new(folder.path())));
     Ok(writer)
 }
