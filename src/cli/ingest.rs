@@ -22,9 +22,6 @@ use crate::ingest::{
 use crate::query::{Filter, Query};
 use crate::store::{PacketStore, RetryPolicy, RetryStore, StoreError, StoreErrorKind};
 
-/// Rejected packets that a report lists; all of them are in the log.
-const LISTED: usize = 5;
-
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   pcap-archiver ingest captures/ more.pcapng.gz
@@ -369,20 +366,18 @@ fn print_report(report: &FileReport) -> anyhow::Result<()> {
     if is_whole || report.read > 0 {
         output::line(&format!(
             "{path}: {} read, {} stored, {} already there, {} rejected{state}",
-            report.read,
-            report.stored,
-            report.already_there,
-            report.rejected.len(),
+            report.read, report.stored, report.already_there, report.rejected,
         ))?;
     }
     for note in &report.notes {
         output::line(&format!("  not readable: {note}"))?;
     }
-    for rejected in report.rejected.iter().take(LISTED) {
+    for rejected in &report.first_rejected {
         output::line(&format!("  rejected: frame {}: {}", rejected.frame, rejected.reason))?;
     }
-    if report.rejected.len() > LISTED {
-        output::line(&format!("  and {} more rejected", report.rejected.len() - LISTED))?;
+    let told = report.first_rejected.len() as u64;
+    if report.rejected > told {
+        output::line(&format!("  and {} more rejected", report.rejected - told))?;
     }
     Ok(())
 }

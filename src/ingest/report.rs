@@ -17,7 +17,9 @@ pub struct FileReport {
     /// Packets that were in the store already.
     pub already_there: u64,
     /// Packets that the store refused.
-    pub rejected: Vec<Rejected>,
+    pub rejected: u64,
+    /// The first of them; each stands in the dead letters.
+    pub first_rejected: Vec<Rejected>,
     /// What could not be read: where and why.
     pub notes: Vec<String>,
 }
@@ -86,7 +88,7 @@ impl Totals {
         self.read += report.read;
         self.stored += report.stored;
         self.already_there += report.already_there;
-        self.rejected += report.rejected.len() as u64;
+        self.rejected += report.rejected;
         self.damaged += u64::from(!report.notes.is_empty());
     }
 

@@ -1,6 +1,7 @@
 //! Records → store: several batches at once, counted per file, reported once they are safe.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ const FLUSH_EVERY: Duration = Duration::from_secs(2);
 const CLOCKS_DIFFER: i128 = 3_600 * 1_000_000_000;
 /// Time between two tries to write dead letters where there is no room.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Rejected packets of a file that are told one by one.
+const TOLD: usize = 5;
 
 /// What the writer works with beside the store.
 pub(super) struct Beside {
@@ -90,7 +93,8 @@ struct Writer {
 struct Part {
     stored: u64,
     already_there: u64,
-    rejected: Vec<Rejected>,
+    rejected: u64,
+    first_rejected: Vec<Rejected>,
     appends: usize,
     /// What the reader said at its end.
     ended: Option<FileEnd>,
@@ -151,10 +155,12 @@ impl Writer {
         part.appends -= 1;
         part.stored += outcome.stored;
         part.already_there += outcome.duplicates;
-        for rejection in outcome.rejected {
+        part.rejected += outcome.rejected.len() as u64;
+        let room = TOLD - part.first_rejected.len();
+        for rejection in outcome.rejected.into_iter().take(room) {
             let frame = batch[rejection.index].stored.origin.frame;
             let reason = rejection.reason;
-            part.rejected.push(Rejected { frame, id: rejection.id, reason });
+            part.first_rejected.push(Rejected { frame, id: rejection.id, reason });
         }
         self.unsafe_since.get_or_insert_with(Instant::now);
         Ok(())
@@ -184,7 +190,8 @@ impl Writer {
                     }
                     return Ok(());
                 }
-                Err(error) if self.beside.stop.is_cancelled() => {
+                // Room may be made; what else is wrong stays so.
+                Err(error) if !is_lack_of_room(&error) || self.beside.stop.is_cancelled() => {
                     return Err(IngestError::DeadLetters(error));
                 }
                 Err(error) => {
@@ -225,6 +232,7 @@ impl Writer {
                 stored: part.stored,
                 already_there: report.already_there + part.already_there,
                 rejected: part.rejected,
+                first_rejected: part.first_rejected,
                 ..report
             };
             self.totals.add(&report);
@@ -294,6 +302,10 @@ impl Writer {
             purge.send(candidate).ok();
         }
     }
+}
+
+fn is_lack_of_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]

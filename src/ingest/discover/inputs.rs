@@ -68,9 +68,10 @@ impl Place {
         if !is_pattern || path.symlink_metadata().is_ok() {
             return Self { root: path.to_owned(), pattern: None };
         }
-        let glob = GlobBuilder::new(&path.to_string_lossy()).literal_separator(true).build();
+        let plain = plain(path);
+        let glob = GlobBuilder::new(&plain.to_string_lossy()).literal_separator(true).build();
         match glob {
-            Ok(glob) => Self { root: fixed_part(path), pattern: Some(glob.compile_matcher()) },
+            Ok(glob) => Self { root: fixed_part(&plain), pattern: Some(glob.compile_matcher()) },
             // No pattern after all, but a file that is not there; that will be said of it.
             Err(_) => Self { root: path.to_owned(), pattern: None },
         }
@@ -96,12 +97,15 @@ impl Place {
         sighted
     }
 
+    /// Whether it is of the form that was named.
+    fn is_meant(&self, path: &Path) -> bool {
+        self.pattern.as_ref().is_none_or(|glob| glob.is_match(plain(path)))
+    }
+
     fn sighted(&self, entry: walkdir::Result<walkdir::DirEntry>) -> Option<Sighted> {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => None,
-            Ok(entry) if self.pattern.as_ref().is_some_and(|glob| !glob.is_match(entry.path())) => {
-                None
-            }
+            Ok(entry) if !self.is_meant(entry.path()) => None,
             Ok(entry) => Some(match entry.metadata() {
                 // To open a pipe that nobody writes would never end; who names one means it.
                 Ok(metadata) if !metadata.is_file() && entry.depth() > 0 => {
@@ -134,6 +138,11 @@ fn nothing(root: &Path, error: &walkdir::Error) -> Sighted {
         return Sighted::nothing(path, "a link that leads nowhere", Nothing::Passed);
     }
     Sighted::nothing(path, &cause.to_string(), Nothing::Gone)
+}
+
+/// The path without what says nothing: `./` and doubled slashes.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 /// The folders at the beginning of a pattern that hold no wildcard.
@@ -188,6 +197,10 @@ mod tests {
             ["a.pcap", "eth0/c.pcap", "eth0/deep/d.pcap"]
         );
         assert_eq!(names(&root.join("eth?/*"), &[]), ["eth0/c.pcap"]);
+        for written in ["/./*.pcap", "//*.pcap", "/eth0/../*.pcap"] {
+            let pattern = PathBuf::from(format!("{}{written}", root.display()));
+            assert_eq!(names(&pattern, &[]), ["a.pcap"], "{written}");
+        }
         assert_eq!(names(&root.join("*.cap"), &[]), ["NoMatch: nothing matches this pattern"]);
         let excluded = [root.join("eth0").canonicalize().unwrap()];
         assert_eq!(names(root, &excluded), ["[x]", "a.pcap", "b.pcap.gz", "note.txt"]);

@@ -409,7 +409,8 @@ impl Reader {
         match File::open(&look.path) {
             Ok(file) => {
                 let parts = Parts::new(self.source(look), shown, None);
-                self.read_once(CaptureReader::new(file), parts, look.named, steps)
+                let input = StoppableInput::new(file, self.stop.clone());
+                self.read_once(CaptureReader::new(input), parts, look.named, steps)
             }
             Err(error) => parts::report(failed(shown, &error.to_string()), steps),
         }
@@ -440,10 +441,8 @@ impl Reader {
                 return parts::report(FileReport { path, outcome, ..FileReport::default() }, steps);
             }
         };
+        // A stop ends the input, once what is in it has been read.
         let outcome = loop {
-            if self.stop.is_cancelled() {
-                break FileOutcome::Interrupted;
-            }
             match reader.next_packet() {
                 Ok(Some((frame, packet))) => {
                     self.progress.add_packets(1);
@@ -452,6 +451,7 @@ impl Reader {
                         self.send(&mut parts, steps)?;
                     }
                 }
+                Ok(None) if self.stop.is_cancelled() => break FileOutcome::Interrupted,
                 Ok(None) => break FileOutcome::Done,
                 Err(error) => break self.refused(&error, true),
             }

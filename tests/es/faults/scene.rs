@@ -279,7 +279,7 @@ impl Scene {
             difference: difference(&expected, &found),
             made: self.made.clone(),
             disturbed: format!("{:?}", self.proxy.made()),
-            deleted: self.checked.len(),
+            deleted: self.checked.len() - self.removed.len(),
             checked_late: self.checked_late,
             not_drained: self.not_drained,
             receipts: self.receipts().len(),
