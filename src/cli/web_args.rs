@@ -14,7 +14,7 @@ use crate::cli::store_args::StoreArgs;
 use crate::cli::{UsageError, output};
 use crate::store::PacketStore;
 use crate::web::access::{Access, Logins, OpenStore, Users};
-use crate::web::{self, App, Audit, Budget, Budgets, Hosts, Tls};
+use crate::web::{self, App, Audit, Budget, Budgets, Downloads, Hosts, Tls};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Page and API")]
@@ -180,7 +180,7 @@ impl WebArgs {
             access,
             hosts,
             budgets: self.budgets.budgets(),
-            downloads: Arc::new(Semaphore::new(self.budgets.max_downloads as usize)),
+            downloads: Downloads::new(self.budgets.max_downloads),
             counts: Semaphore::new(COUNTS_AT_ONCE),
             store: quoted(&store.url()?.to_string()),
             audit,

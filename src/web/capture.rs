@@ -68,9 +68,14 @@ impl CaptureStream {
 
     /// Reads on as the pieces are taken, until the end, or until nobody takes them any more.
     async fn send(mut self, pieces: mpsc::Sender<Piece>, patience: Duration) {
+        let stop = self.record.app.downloads.stop.clone();
         loop {
             let read = tokio::select! {
                 () = pieces.closed() => return,
+                () = stop.cancelled() => {
+                    "the server stopped".clone_into(&mut self.record.outcome);
+                    return;
+                }
                 read = self.read() => read,
             };
             let (piece, goes_on) = match read {
@@ -82,7 +87,13 @@ impl CaptureStream {
                 }
             };
             let is_whole = !goes_on && matches!(piece, Piece::Bytes(_));
-            let mut sent = pieces.send_timeout(piece, patience).await;
+            let mut sent = tokio::select! {
+                sent = pieces.send_timeout(piece, patience) => sent,
+                () = stop.cancelled() => {
+                    "the server stopped".clone_into(&mut self.record.outcome);
+                    return;
+                }
+            };
             if is_whole && sent.is_ok() {
                 sent = pieces.send_timeout(Piece::End, patience).await;
             }
@@ -238,6 +249,7 @@ mod tests {
     use crate::query::Query;
     use crate::store::PacketStore;
     use crate::store::memory::MemoryStore;
+    use crate::web::Downloads;
     use crate::web::access::Access;
     use crate::web::audit::{Audit, Download};
     use crate::web::budget::{Budget, Budgets};
@@ -269,13 +281,13 @@ mod tests {
             access: Access::Anybody { store: store.clone() },
             hosts: Hosts::Any,
             budgets: Budgets::default(),
-            downloads: Arc::new(Semaphore::new(1)),
+            downloads: Downloads::new(1),
             counts: Semaphore::new(1),
             store: "memory:".to_owned(),
             audit: Audit::in_log(),
         });
         let packets = Packets::new(store.as_ref(), &Query::all(), Budget::default());
-        let permit = app.downloads.clone().try_acquire_owned().unwrap();
+        let permit = app.downloads.permits.clone().try_acquire_owned().unwrap();
         let download = Download {
             user: None,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -291,7 +303,7 @@ mod tests {
         let (app, file) = download().await;
         let (pieces, mut taken) = mpsc::channel(1);
         file.send(pieces, Duration::from_millis(10)).await;
-        assert_eq!(app.downloads.available_permits(), 1);
+        assert_eq!(app.downloads.permits.available_permits(), 1);
         assert!(matches!(taken.recv().await, Some(Piece::Bytes(_))));
         assert!(taken.recv().await.is_none(), "there is no end that looks like one");
     }

@@ -55,9 +55,9 @@ impl Cursor {
         };
         // Nothing that was looked at has to be looked at again. A page by frame begins at the first
         // packet: a budget that does not reach the place of this one cannot go on from it.
-        let looked_at = stopped.last.filter(|last| {
-            self.last.is_none_or(|known| last.is_behind(&known, self.order) || *last == known)
-        });
+        let is_further =
+            |last: &Place| self.after.is_none_or(|after| last.is_behind(&after, self.order));
+        let looked_at = stopped.last.filter(is_further);
         Ok((looked_at.map(|place| place.text()), Some(stopped)))
     }
 

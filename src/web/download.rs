@@ -78,7 +78,7 @@ async fn download(
     Request { address, parameters, text }: Request,
     format: Format,
 ) -> Result<Response, ApiError> {
-    let Ok(permit) = app.downloads.clone().try_acquire_owned() else {
+    let Ok(permit) = app.downloads.permits.clone().try_acquire_owned() else {
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "download: too many at once")
             .hint("try again when another one has ended"));
     };

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use access::Access;
 pub use audit::Audit;
@@ -49,14 +50,38 @@ pub struct App {
     pub hosts: Hosts,
     /// What one request may cost.
     pub budgets: Budgets,
-    /// Downloads that may go on at the same time.
-    pub downloads: Arc<Semaphore>,
+    /// Those that go on, as many as may.
+    pub downloads: Downloads,
     /// Counts that may go on at the same time: each may take some 100 MB in the embedded store.
     pub counts: Semaphore,
     /// How the archive's store is named on a command line.
     pub store: String,
     /// Who took what.
     pub audit: Audit,
+}
+
+/// Downloads that go on at the same time.
+#[derive(Debug)]
+pub struct Downloads {
+    permits: Arc<Semaphore>,
+    most: u32,
+    stop: CancellationToken,
+}
+
+impl Downloads {
+    /// None yet, and never more than `most`.
+    #[must_use]
+    pub fn new(most: u32) -> Self {
+        let permits = Arc::new(Semaphore::new(most as usize));
+        Self { permits, most, stop: CancellationToken::new() }
+    }
+
+    /// Ends all of them, and waits until each has said so.
+    async fn end(&self) {
+        self.stop.cancel();
+        // It is never closed, so this fails for nobody.
+        let _all = self.permits.acquire_many(self.most).await;
+    }
 }
 
 /// A log-in is short, and there is nothing else to send.

@@ -81,11 +81,16 @@ pub async fn serve(
         }
         stopping.graceful_shutdown(Some(GRACE));
     });
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let mut server = axum_server::from_tcp(listener)?.http1_only().handle(handle);
     server.http_builder().http1().header_read_timeout(NEXT_REQUEST);
-    match tls {
+    let served = match tls {
         Some(Tls(config)) => server.acceptor(RustlsAcceptor::new(config)).serve(service).await,
         None => server.serve(service).await,
+    };
+    // What is cut off now has its line in the audit all the same.
+    if timeout(GRACE, app.downloads.end()).await.is_err() {
+        tracing::warn!("downloads do not end; they are cut off");
     }
+    served
 }

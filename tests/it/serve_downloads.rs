@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use crate::support::served::Served;
-use crate::support::{Pcap, Sandbox, many, wait_until};
+use crate::support::{Pcap, Sandbox, many, oracle, wait_until};
 
 /// More than sockets and buffers between server and client hold.
 const PACKETS: u32 = 120_000;
@@ -51,6 +51,43 @@ async fn a_client_that_goes_away_ends_its_download() {
     let line = &audit(&sandbox)[0];
     assert_eq!(line["outcome"], "the client went away", "{line}");
     assert!(line["bytes"].as_u64().unwrap() < whole, "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_writes_down_what_it_cuts_off() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &["--audit-file", "audit"]);
+    let mut response = served.get("/api/v1/pcap").await;
+    response.chunk().await.unwrap().unwrap();
+    oracle("kill", &["-TERM", &served.pid().to_string()]);
+    served.ended();
+    assert!(response.bytes().await.is_err());
+    let lines = audit(&sandbox);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["outcome"], "the server stopped", "{}", lines[0]);
+}
+
+/// What is behind the budget cannot be reached by frame, and that ends the pages.
+#[tokio::test]
+async fn pages_by_frame_end_with_the_budget() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &["--max-packets", "20"]);
+    let (mut cursor, mut found, mut pages) = (String::new(), 0, 0);
+    loop {
+        let path = format!("/api/v1/packets?order=frame&limit=10&cursor={cursor}");
+        let page = served.json(&path).await;
+        found += page["packets"].as_array().unwrap().len();
+        pages += 1;
+        assert!(pages < 10, "{page}");
+        match page["next"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => {
+                assert_eq!(page["stopped"]["reason"], "packets", "{page}");
+                break;
+            }
+        }
+    }
+    assert_eq!(found, 20);
 }
 
 #[tokio::test]

@@ -77,8 +77,7 @@ impl Limiter {
             let oldest = oldest.0.clone();
             failures.remove(&oldest);
         }
-        let limits = [(FREE, LONGEST_PAUSE), (FREE_FOR_ADDRESS, LONGEST_PAUSE_OF_ADDRESS)];
-        for (key, (free, longest)) in Key::both(address, user).into_iter().zip(limits) {
+        for (key, limit) in Key::both(address, user).into_iter().zip(LIMITS) {
             let nothing = Failures { count: 0, last: now, until: now };
             let failures = failures.entry(key).or_insert(nothing);
             if now - failures.last >= MEMORY.max(failures.until - failures.last) {
@@ -86,7 +85,7 @@ impl Limiter {
             }
             failures.count += 1;
             failures.last = now;
-            failures.until = now + pause_after(failures.count, free).min(longest);
+            failures.until = now + limit.pause_after(failures.count);
         }
     }
 
@@ -100,10 +99,10 @@ impl Limiter {
     /// Whether it was right could not be told, so it counts for nothing.
     pub(super) fn undone(&self, address: IpAddr, user: &str) {
         let mut failures = self.failures();
-        for key in Key::both(address, user) {
+        for (key, limit) in Key::both(address, user).into_iter().zip(LIMITS) {
             if let Some(failures) = failures.get_mut(&key) {
                 failures.count = failures.count.saturating_sub(1);
-                failures.until = failures.last;
+                failures.until = failures.last + limit.pause_after(failures.count);
             }
         }
     }
@@ -114,10 +113,24 @@ impl Limiter {
     }
 }
 
-fn pause_after(count: u32, free: u32) -> Duration {
-    match count.checked_sub(free) {
-        None => Duration::ZERO,
-        Some(more) => FIRST_PAUSE.saturating_mul(1 << more.min(16)).min(LONGEST_PAUSE),
+/// How many wrong ones cost nothing, and what the next do.
+struct Limit {
+    free: u32,
+    longest: Duration,
+}
+
+/// In the order of [`Key::both`].
+const LIMITS: [Limit; 2] = [
+    Limit { free: FREE, longest: LONGEST_PAUSE },
+    Limit { free: FREE_FOR_ADDRESS, longest: LONGEST_PAUSE_OF_ADDRESS },
+];
+
+impl Limit {
+    fn pause_after(&self, count: u32) -> Duration {
+        match count.checked_sub(self.free) {
+            None => Duration::ZERO,
+            Some(more) => FIRST_PAUSE.saturating_mul(1 << more.min(16)).min(self.longest),
+        }
     }
 }
 
@@ -153,9 +166,11 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_end() {
-        assert_eq!(pause_after(FREE - 1, FREE), Duration::ZERO);
-        assert_eq!(pause_after(FREE + 1, FREE), 2 * FIRST_PAUSE);
-        assert_eq!(pause_after(u32::MAX, FREE), LONGEST_PAUSE);
+        let [of_user, of_address] = LIMITS;
+        assert_eq!(of_user.pause_after(FREE - 1), Duration::ZERO);
+        assert_eq!(of_user.pause_after(FREE + 1), 2 * FIRST_PAUSE);
+        assert_eq!(of_user.pause_after(u32::MAX), LONGEST_PAUSE);
+        assert_eq!(of_address.pause_after(u32::MAX), LONGEST_PAUSE_OF_ADDRESS);
     }
 
     #[test]
@@ -176,6 +191,9 @@ mod tests {
             limiter.undone(ADDRESS, "berta");
         }
         assert!(limiter.pause(ADDRESS, "berta").is_none());
+        limiter.begun(address("192.0.2.1"), "anna");
+        limiter.undone(address("192.0.2.1"), "anna");
+        assert!(limiter.pause(address("192.0.2.1"), "anna").is_some(), "what was wrong stays");
     }
 
     #[test]
