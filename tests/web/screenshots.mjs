@@ -1,7 +1,7 @@
 // The pictures in docs/: the page at three widths, light and dark.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { browse, ready } from './browser.mjs';
+import { ask, browse, ready } from './browser.mjs';
 import { office } from './office.mjs';
 import { STORES } from './program.mjs';
 
@@ -24,6 +24,7 @@ try {
       try {
         await ready(page, address);
         await picture('packets');
+        await ask(page, 'network.protocol:http');
         await page.locator('#grid .rows .row', { hasText: 'GET' }).first().click();
         await page.locator('.tree .layer > .label').last().click();
         await picture('packet');
