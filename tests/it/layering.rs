@@ -79,7 +79,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("winnow", &["query"]),
     ("regex", &["query"]),
     ("rlimit", &["ingest/read"]),
-    ("rustix", &["ingest/purge/removal.rs"]),
+    ("rustix", &["ingest"]),
     ("blake3", &["packet"]),
     ("sha1", &["packet"]),
 ];
