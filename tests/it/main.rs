@@ -10,6 +10,7 @@ mod everything;
 mod filters;
 mod large;
 mod layering;
+mod letting_go;
 mod output;
 mod power_cut;
 mod prune;

@@ -13,17 +13,17 @@ use crate::watch::{PATIENCE, signal, start, wait_for_packets};
 /// Quick looks and short waits, so that a test does not take long.
 const QUICK: [&str; 6] = ["--settle", "300ms", "--poll", "50ms", "--state-dir", "state"];
 
-fn watch<'a>(more: &[&'a str]) -> Vec<&'a str> {
+pub fn watch<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&["ingest", "--watch", "captures"], &QUICK[..], more].concat()
 }
 
 /// Stops a service and returns how it ended.
-fn stop(child: Child) -> Run {
+pub fn stop(child: Child) -> Run {
     signal(&child, "-TERM");
     Run::from(child.wait_with_output().unwrap())
 }
 
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < PATIENCE, "waited for: {what}");
@@ -36,7 +36,7 @@ fn append(path: &Path, bytes: &[u8]) {
 }
 
 /// Actions and reasons in the receipts, by file name.
-fn receipts(sandbox: &Sandbox) -> Vec<(String, String, String)> {
+pub fn receipts(sandbox: &Sandbox) -> Vec<(String, String, String)> {
     let text = fs::read_to_string(sandbox.path("state/receipts.jsonl")).unwrap_or_default();
     let field = |line: &serde_json::Value, name: &str| line[name].as_str().unwrap().to_owned();
     text.lines()
