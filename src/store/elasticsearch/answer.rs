@@ -93,6 +93,19 @@ impl Failure {
         matches!(self, Self::Refused(refusal) if refusal.status == status)
     }
 
+    /// Whether an index is missing that is one of the archive's partitions, and not the archive.
+    pub(super) fn is_of_lost_partition(&self) -> bool {
+        let Self::Refused(refusal) = self else { return false };
+        let index = refusal.reason.strip_prefix("no such index [");
+        let index = index.and_then(|rest| rest.split_once(']')).map(|(index, _)| index);
+        let time = index.and_then(|index| index.rsplit_once('-')).map(|(_, time)| time);
+        refusal.status == 404
+            && refusal.name == "index_not_found_exception"
+            && time.is_some_and(|time| {
+                time.contains('.') && time.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
+            })
+    }
+
     /// As an error of the store while doing `operation`.
     pub(super) fn during(self, operation: impl Into<String>) -> StoreError {
         let kind = match &self {
@@ -173,6 +186,18 @@ mod tests {
 
     fn kind(status: u16, body: &str) -> StoreErrorKind {
         Failure::refused(status, body.as_bytes()).during("test").kind
+    }
+
+    #[test]
+    fn a_partition_that_has_gone_is_not_the_archive() {
+        let body = |index: &str| {
+            format!(
+                r#"{{"error":{{"type":"index_not_found_exception","reason":"no such index [{index}]"}}}}"#
+            )
+        };
+        let is_lost = |index| Failure::refused(404, body(index).as_bytes()).is_of_lost_partition();
+        assert!(is_lost("pcap-singles-2025.10") && is_lost("pcap-singles-2025.10.03.17"));
+        assert!(!is_lost("pcap-singles") && !is_lost("pcap-singles-setup") && !is_lost("a-b7"));
     }
 
     #[test]

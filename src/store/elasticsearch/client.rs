@@ -27,6 +27,8 @@ use crate::store::{
 
 /// Longer than the minute for which the server itself waits for a shard before it gives up.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(3);
+/// Partitions that may go, one after the other, while one question is asked.
+const LOST_PARTITIONS: u32 = 5;
 
 /// The server with one caller's credentials.
 #[derive(Clone)]
@@ -167,19 +169,30 @@ impl Client {
 
     /// Asks, and gives the answer's body, if it is no error.
     pub(super) async fn send(&self, request: Request) -> Result<Bytes, Failure> {
-        let (status, body) = self.exchange(request).await?;
-        if (200..300).contains(&status) { Ok(body) } else { Err(Failure::refused(status, &body)) }
+        let mut tries = 0;
+        loop {
+            let (status, body) = self.exchange(&request).await?;
+            if (200..300).contains(&status) {
+                return Ok(body);
+            }
+            let failure = Failure::refused(status, &body);
+            // Between looking the alias up and asking its indices, a prune may have removed one.
+            if !failure.is_of_lost_partition() || tries == LOST_PARTITIONS {
+                return Err(failure);
+            }
+            tries += 1;
+        }
     }
 
     /// Asks the node whose turn it is, and the others while that one is away.
-    async fn exchange(&self, request: Request) -> Result<(u16, Bytes), Failure> {
+    async fn exchange(&self, request: &Request) -> Result<(u16, Bytes), Failure> {
         let mut left = self.nodes.len();
         loop {
             let node = self.nodes.current();
             let reached = self.reach(node).await;
             let was_sent = reached.is_ok();
             let answer = match reached {
-                Ok(()) => self.exchange_reached(&request).await,
+                Ok(()) => self.exchange_reached(request).await,
                 Err(failure) => Err(failure),
             };
             node.set_connected(answer.is_ok());
