@@ -179,8 +179,8 @@ for (const [store, open] of Object.entries(STORES)) {
       assert.equal(marked[0].trim(), '45');
       // The other way round: the first byte of the TCP header belongs to TCP.
       await page.locator('.hex .digits [data-byte="34"]').click();
+      await page.locator('.place', { hasText: /0x0022 · tcp/ }).waitFor();
       await tree.locator('.layer[aria-selected=true], .field[aria-selected=true]').waitFor();
-      assert.match(await page.innerText('.place'), /0x0022 · tcp/);
       assert.match(await page.locator('.hex .letters').allInnerTexts().then((lines) => lines.join('')), /GET \/greeting HTTP/);
       await page.getByRole('tab', { name: 'Fields' }).click();
       await page.getByText('user_agent.original').waitFor();
@@ -214,7 +214,7 @@ for (const [store, open] of Object.entries(STORES)) {
         const expected = await archive.fetch('port 53 or port 80', '--format', format);
         await page.getByRole('button', { name: 'Download' }).click();
         const amount = page.locator('#download .amount');
-        await amount.getByText(/233 packets, [\d.]+ kB on the wire/).waitFor();
+        await amount.getByText(/233 packets, [\d.]+ kB captured/).waitFor();
         await page.getByRole('radio', { name: new RegExp(`^${format} `) }).check();
         const [download] = await Promise.all([
           page.waitForEvent('download'),
