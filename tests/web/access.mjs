@@ -46,7 +46,7 @@ describe('access', () => {
         await look('the help');
         await page.keyboard.press('Escape');
         await page.keyboard.press('d');
-        await page.getByText(/on the wire/).nth(1).waitFor();
+        await page.locator('#download').getByText(/captured/).waitFor();
         await look('the download');
         await page.keyboard.press('Escape');
         await page.click('#range');
