@@ -84,7 +84,7 @@ pub async fn serve(
     let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let mut server = axum_server::from_tcp(listener)?.http1_only().handle(handle);
     server.http_builder().http1().header_read_timeout(NEXT_REQUEST);
-    let served = match tls {
+    let ended = match tls {
         Some(Tls(config)) => server.acceptor(RustlsAcceptor::new(config)).serve(service).await,
         None => server.serve(service).await,
     };
@@ -92,5 +92,5 @@ pub async fn serve(
     if timeout(GRACE, app.downloads.end()).await.is_err() {
         tracing::warn!("downloads do not end; they are cut off");
     }
-    served
+    ended
 }
