@@ -79,13 +79,11 @@ async fn pages_by_frame_end_with_the_budget() {
         found += page["packets"].as_array().unwrap().len();
         pages += 1;
         assert!(pages < 10, "{page}");
-        match page["next"].as_str() {
-            Some(next) => next.clone_into(&mut cursor),
-            None => {
-                assert_eq!(page["stopped"]["reason"], "packets", "{page}");
-                break;
-            }
-        }
+        let Some(next) = page["next"].as_str() else {
+            assert_eq!(page["stopped"]["reason"], "packets", "{page}");
+            break;
+        };
+        next.clone_into(&mut cursor);
     }
     assert_eq!(found, 20);
 }
