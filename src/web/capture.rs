@@ -66,19 +66,23 @@ impl CaptureStream {
         })
     }
 
-    /// Reads on as the pieces are taken, until the end, or until nobody takes them any more.
+    /// Hands the file over, until the end, or until it is not taken any more, or may not be.
     async fn send(mut self, pieces: mpsc::Sender<Piece>, patience: Duration) {
         let stop = self.record.app.downloads.stop.clone();
+        let is_stopped = tokio::select! {
+            () = stop.cancelled() => true,
+            () = pieces.closed() => false,
+            () = self.hand_over(&pieces, patience) => false,
+        };
+        if is_stopped {
+            "the server stopped".clone_into(&mut self.record.outcome);
+        }
+    }
+
+    /// Reads on as the pieces are taken.
+    async fn hand_over(&mut self, pieces: &mpsc::Sender<Piece>, patience: Duration) {
         loop {
-            let read = tokio::select! {
-                () = pieces.closed() => return,
-                () = stop.cancelled() => {
-                    "the server stopped".clone_into(&mut self.record.outcome);
-                    return;
-                }
-                read = self.read() => read,
-            };
-            let (piece, goes_on) = match read {
+            let (piece, goes_on) = match self.read().await {
                 Ok(goes_on) => (Piece::Bytes(self.taken()), goes_on),
                 Err(error) => {
                     self.record.outcome = error.to_string();
@@ -87,13 +91,7 @@ impl CaptureStream {
                 }
             };
             let is_whole = !goes_on && matches!(piece, Piece::Bytes(_));
-            let mut sent = tokio::select! {
-                sent = pieces.send_timeout(piece, patience) => sent,
-                () = stop.cancelled() => {
-                    "the server stopped".clone_into(&mut self.record.outcome);
-                    return;
-                }
-            };
+            let mut sent = pieces.send_timeout(piece, patience).await;
             if is_whole && sent.is_ok() {
                 sent = pieces.send_timeout(Piece::End, patience).await;
             }

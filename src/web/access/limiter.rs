@@ -46,6 +46,13 @@ struct Failures {
     until: Instant,
 }
 
+impl Failures {
+    /// Whether they are long enough ago to be forgotten.
+    fn are_over(&self, now: Instant) -> bool {
+        now - self.last >= MEMORY.max(self.until - self.last)
+    }
+}
+
 /// Counts wrong passwords.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
@@ -68,8 +75,7 @@ impl Limiter {
         let now = Instant::now();
         let mut failures = self.failures();
         if failures.len() + 2 > MOST {
-            let is_over = |of: &Failures| now - of.last >= MEMORY.max(of.until - of.last);
-            failures.retain(|_, failures| !is_over(failures));
+            failures.retain(|_, failures| !failures.are_over(now));
         }
         while failures.len() + 2 > MOST
             && let Some(oldest) = failures.iter().min_by_key(|(_, failures)| failures.last)
@@ -80,7 +86,7 @@ impl Limiter {
         for (key, limit) in Key::both(address, user).into_iter().zip(LIMITS) {
             let nothing = Failures { count: 0, last: now, until: now };
             let failures = failures.entry(key).or_insert(nothing);
-            if now - failures.last >= MEMORY.max(failures.until - failures.last) {
+            if failures.are_over(now) {
                 *failures = nothing;
             }
             failures.count += 1;
