@@ -37,6 +37,16 @@ impl Compression {
         }
     }
 
+    fn decoder(self, source: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Gzip => Box::new(MultiGzDecoder::new(source)),
+            Self::Zstd => Box::new(zstd::Decoder::new(source)?),
+            Self::Lz4 => Box::new(Lz4Frames::new(BufReader::new(source))),
+            Self::Xz => Box::new(XzDecoder::new_multi_decoder(source)),
+            Self::Bzip2 => Box::new(MultiBzDecoder::new(source)),
+        })
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -71,14 +81,10 @@ impl Decompressed {
         let mut source = Watched { inner: source, failed: Arc::clone(&source_failed) };
         let head = read_magic_behind_skippable_frames(&mut source)?;
         let compression = Compression::of(&head);
-        let source = Cursor::new(head).chain(source);
+        let source = Box::new(Cursor::new(head).chain(source));
         let reader: Box<dyn Read + Send> = match compression {
-            None => Box::new(source),
-            Some(Compression::Gzip) => Box::new(MultiGzDecoder::new(source)),
-            Some(Compression::Zstd) => Box::new(zstd::Decoder::new(source)?),
-            Some(Compression::Lz4) => Box::new(Lz4Frames::new(BufReader::new(source))),
-            Some(Compression::Xz) => Box::new(XzDecoder::new_multi_decoder(source)),
-            Some(Compression::Bzip2) => Box::new(MultiBzDecoder::new(source)),
+            None => source,
+            Some(compression) => Box::new(Peeled::new(compression.decoder(source)?)),
         };
         Ok(Self { reader, compression, source_failed })
     }
@@ -106,6 +112,50 @@ impl Decompressed {
             }
             _ => ReadError::Source(error),
         }
+    }
+}
+
+/// What was compressed more than once, as when `tcpdump -z gzip` and a rotation that compresses
+/// meet: looks at the first bytes of what comes out, and takes that apart, too.
+struct Peeled {
+    reader: Box<dyn Read + Send>,
+    /// First bytes that nobody has seen yet; `None` when no compression is below any more.
+    head: Option<Vec<u8>>,
+    layers: usize,
+}
+
+/// More layers than anybody makes by mistake.
+const MOST_LAYERS: usize = 4;
+
+impl Peeled {
+    fn new(reader: Box<dyn Read + Send>) -> Self {
+        Self { reader, head: Some(Vec::with_capacity(MAGIC_LENGTH)), layers: 1 }
+    }
+}
+
+impl Read for Peeled {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(head) = &mut self.head {
+            let mut byte = [0];
+            // One by one: an error in between must not cost those that have come.
+            if head.len() < MAGIC_LENGTH && self.reader.read(&mut byte)? > 0 {
+                head.push(byte[0]);
+                continue;
+            }
+            let below = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+            let rest = Box::new(Cursor::new(std::mem::take(head)).chain(below));
+            match Compression::of(rest.get_ref().0.get_ref()) {
+                Some(compression) if self.layers < MOST_LAYERS => {
+                    self.reader = compression.decoder(rest)?;
+                    self.layers += 1;
+                }
+                _ => {
+                    self.reader = rest;
+                    self.head = None;
+                }
+            }
+        }
+        self.reader.read(buffer)
     }
 }
 
@@ -278,6 +328,19 @@ mod tests {
             assert!(error.is_none(), "{name}");
             assert!(data == text, "{name}");
         }
+    }
+
+    #[test]
+    fn what_was_compressed_again_is_taken_apart() {
+        let text = text();
+        let (bytes, error) = read_all(gzip(&gzip(&text)));
+        assert!(bytes == text && error.is_none());
+        let (bytes, error) = read_all(xz(&lz4(&zstd(&bzip2(&text)))));
+        assert!(bytes == text && error.is_none());
+        let short = b"ab".to_vec();
+        assert_eq!(read_all(gzip(&short)).0, short);
+        let cut = gzip(&gzip(&text)[..text.len().min(60)]);
+        assert!(matches!(read_all(cut).1, Some(ReadError::Damaged(_))));
     }
 
     #[test]

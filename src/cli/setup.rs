@@ -4,13 +4,14 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output};
-use crate::store::{KibanaOptions, Partition, SetupOptions, StoreUrl};
+use crate::store::{KibanaOptions, Layout, Partition, SetupOptions, StoreUrl};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   pcap-archiver --store https://es:9200 --username elastic --password-file pw \\
       --ca-cert ca.crt setup --keys-dir keys
   pcap-archiver … setup --keys-dir keys --rotate-keys
+  pcap-archiver … setup --keys-dir keys --layout flows
   pcap-archiver … setup --kibana https://kibana:5601 --web-url https://packets.example.org
   pcap-archiver --store ./archive setup --index-payload")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -24,6 +25,10 @@ pub(super) struct SetupArgs {
     /// Time that shares one index
     #[arg(long, value_enum, default_value = "day", env = "PCAP_ARCHIVER_PARTITION")]
     partition: PartitionArg,
+    /// What a document is: a packet, or a stretch of packets of one conversation, which takes less
+    /// room and time, and shows conversations instead of packets in Kibana
+    #[arg(long, value_enum, env = "PCAP_ARCHIVER_LAYOUT")]
+    layout: Option<LayoutArg>,
     /// Primary shards of each index
     #[arg(
         long,
@@ -74,6 +79,21 @@ impl From<PartitionArg> for Partition {
     }
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LayoutArg {
+    Singles,
+    Flows,
+}
+
+impl From<LayoutArg> for Layout {
+    fn from(layout: LayoutArg) -> Self {
+        match layout {
+            LayoutArg::Singles => Self::Singles,
+            LayoutArg::Flows => Self::Flows,
+        }
+    }
+}
+
 impl SetupArgs {
     pub(super) async fn run(self, store: &StoreArgs) -> anyhow::Result<Ended> {
         let url = store.url()?;
@@ -96,6 +116,7 @@ impl SetupArgs {
             keys_dir: self.keys_dir,
             rotate_keys: self.rotate_keys,
             partition: self.partition.into(),
+            layout: self.layout.map(Into::into),
             shards: self.shards,
             kibana,
             index_payload: self.index_payload,

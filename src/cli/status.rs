@@ -3,7 +3,7 @@ use serde_json::json;
 
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output};
-use crate::store::StoreStatus;
+use crate::store::{Layout, StoreStatus};
 
 /// Gaps that people are shown; JSON has all of them.
 const GAPS_LISTED: usize = 5;
@@ -45,6 +45,7 @@ fn as_json(status: &StoreStatus) -> serde_json::Value {
         "gaps": status.gaps,
         "bytes": status.bytes,
         "partitions": status.partitions,
+        "layout": status.layout.map(Layout::name),
         "payload_index": status.payload_index,
     })
 }
@@ -80,6 +81,9 @@ fn as_rows(status: &StoreStatus) -> Vec<(&'static str, String)> {
     }
     if let Some(partitions) = status.partitions {
         rows.push(("partitions", partitions.to_string()));
+    }
+    if let Some(layout) = status.layout {
+        rows.push(("layout", layout.name().to_owned()));
     }
     if status.payload_index {
         rows.push(("text", "indexed".to_owned()));

@@ -118,6 +118,8 @@ fields! {
     DnsType = "dns.type": Keyword, "`query` or `answer`";
     EmailFrom = "email.from.address": Keyword many, "Sender in an SMTP command";
     EmailTo = "email.to.address": Keyword many, "Recipients in SMTP commands";
+    EventDuration = "event.duration": Long, "Nanoseconds between the first and the last packet; of a stretch of packets (`--layout flows`)";
+    EventEnd = "event.end": Time, "When its last packet was captured; of a stretch";
     EventSequence = "event.sequence": Long, "Frame number in its capture file, from 1";
     FileName = "file.name": Keyword, "Base name of the capture file, `-` for a stream";
     FilePath = "file.path": Keyword, "Path of the capture file below the folder that was given";
@@ -134,6 +136,7 @@ fields! {
     NetworkForwardedIp = "network.forwarded_ip": Ip, "The client, as a proxy tells it: the first address of Forwarded, X-Forwarded-For or X-Real-IP";
     NetworkIanaNumber = "network.iana_number": Keyword, "IANA protocol number, as text";
     NetworkInnerVlanId = "network.inner.vlan.id": Keyword, "Inner VLAN id of the same frame; of more than two tags the last, and those between are not stored";
+    NetworkPackets = "network.packets": Long, "Its packets; of a stretch";
     NetworkProtocol = "network.protocol": Keyword, "What is spoken: `dns`, `http`, `tls` …";
     NetworkTransport = "network.transport": Keyword, "`tcp`, `udp`, `icmp`, `ipv6-icmp` …";
     NetworkType = "network.type": Keyword, "`ipv4`, `ipv6`, `arp`, `rarp`, innermost";
@@ -203,6 +206,7 @@ fields! {
     PacketSipTo = "packet.sip.to": Keyword many, "Who is called";
     PacketSoftware = "packet.software": Keyword, "Software that the speaker names: Server of HTTP and SIP, banner of SSH";
     PacketStatus = "packet.status": Keyword, "Outcome, as the protocol writes it: reply code of SMTP, FTP, SIP, LDAP, Kerberos, MQTT, NT status of SMB";
+    PacketStretchPartial = "packet.stretch.partial": Boolean, "True when its capture came in parts, so that a packet may stand in two stretches; of a stretch";
     PacketTcpFlags = "packet.tcp.flags": Keyword many, "TCP flags that are set";
     PacketTime = "packet.time": Keyword kept, "Nanoseconds since 1970 when `@timestamp` cannot hold them";
     PacketTimeInherited = "packet.time_inherited": Boolean kept, "True when the capture gave no time and that of the packet before was taken";

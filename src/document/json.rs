@@ -55,8 +55,9 @@ fn enter<'n>(
 }
 
 fn write_values(out: &mut Vec<u8>, field: &Field, values: &[(FieldId, Value<'_>)]) {
-    if !field.many {
-        return write_value(out, &values[0].1);
+    // A document of several packets may have several values of every field.
+    if let ([(_, value)], false) = (values, field.many) {
+        return write_value(out, value);
     }
     out.push(b'[');
     for (position, (_, value)) in values.iter().enumerate() {

@@ -88,10 +88,35 @@ impl<'a> Document<'a> {
     #[must_use]
     pub fn with_payload_terms(record: &'a PacketRecord) -> Self {
         let mut document = Self::of(record);
-        let place = document.values.partition_point(|(id, _)| *id < FieldId::PacketPayloadTerms);
         let terms = payload::terms(&record.stored.packet.data);
-        document.values.insert(place, (FieldId::PacketPayloadTerms, Value::Text(terms.into())));
+        document.set(FieldId::PacketPayloadTerms, Value::Text(terms.into()));
         document
+    }
+
+    /// The values of several packets, each once, of the fields that are wanted.
+    pub fn union(
+        documents: impl IntoIterator<Item = Self>,
+        is_wanted: impl Fn(FieldId) -> bool,
+    ) -> Self {
+        let mut by_field: Vec<Vec<Value<'a>>> = vec![Vec::new(); FieldId::ALL.len()];
+        for (field, value) in documents.into_iter().flat_map(|document| document.values) {
+            // Few values of a conversation differ from packet to packet.
+            let known = &mut by_field[field as usize];
+            if is_wanted(field) && !known.contains(&value) {
+                known.push(value);
+            }
+        }
+        let fields = FieldId::ALL.iter().zip(by_field);
+        let values =
+            fields.flat_map(|(field, values)| values.into_iter().map(|value| (*field, value)));
+        Self { values: values.collect() }
+    }
+
+    /// Gives a field this value and no other.
+    pub fn set(&mut self, field: FieldId, value: Value<'a>) {
+        self.remove(field);
+        let place = self.values.partition_point(|(id, _)| *id < field);
+        self.values.insert(place, (field, value));
     }
 
     /// The fields and values.

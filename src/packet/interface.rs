@@ -1,8 +1,10 @@
+use serde::{Deserialize, Serialize};
+
 /// A capture interface as a pcapng interface description block describes it; its link type is
 /// that of its packets.
 ///
 /// Source: pcapng draft, section 4.2.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Interface {
     /// Its number within its section, from 0.
     pub id: u32,

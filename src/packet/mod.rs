@@ -16,6 +16,7 @@ mod trail;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 pub use application::{
     Application, Certificate, Challenger, Dhcp, Dns, DnsQuestion, DnsRecord, Exchange, Http,
@@ -50,7 +51,7 @@ pub struct CapturedPacket {
 /// What pcapng can say of a packet and classic pcap cannot.
 ///
 /// Shared between packets, since most packets of an interface carry no word of their own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Extras {
     /// The interface that saw the packet.
     pub interface: Option<Arc<Interface>>,
@@ -108,7 +109,7 @@ pub struct Origin {
 }
 
 /// The file and the sensor that packets came from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Source {
     /// Base name of the file, `-` for a stream.
     pub file_name: String,

@@ -191,6 +191,7 @@ impl PacketStore for MemoryStore {
             gaps: Vec::new(),
             bytes: Some(bytes.sum()),
             partitions: None,
+            layout: None,
             payload_index: false,
         })
     }

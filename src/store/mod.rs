@@ -7,6 +7,7 @@ pub mod aggregate;
 pub mod elasticsearch;
 pub mod embedded;
 mod error;
+pub mod flows;
 pub mod memory;
 pub mod pushdown;
 pub mod retention;
@@ -158,6 +159,8 @@ pub struct SetupOptions {
     pub rotate_keys: bool,
     /// Length of time that shares one partition.
     pub partition: Partition,
+    /// What a document of the store is. It never changes: the same packets would be stored again.
+    pub layout: Option<Layout>,
     /// Primary shards of each partition.
     pub shards: Option<u32>,
     /// Index the text in packets, so that a search for text need not read them all. On
@@ -190,6 +193,33 @@ pub struct KibanaOptions {
     pub url: StoreUrl,
     /// Address of the web page, as browsers reach it, without a slash at its end.
     pub web_url: String,
+}
+
+/// What a document of a store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// One packet.
+    #[default]
+    Singles,
+    /// A stretch of one conversation: see [`flows`].
+    Flows,
+}
+
+impl Layout {
+    /// As the command line and the stores have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Singles => "singles",
+            Self::Flows => "flows",
+        }
+    }
+
+    /// The layout with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Singles, Self::Flows].into_iter().find(|layout| layout.name() == name)
+    }
 }
 
 /// Length of time that shares one partition of the store.
@@ -323,6 +353,8 @@ pub struct StoreStatus {
     pub bytes: Option<u64>,
     /// Partitions, where the store has them.
     pub partitions: Option<u64>,
+    /// What a document is.
+    pub layout: Option<Layout>,
     /// Whether the text in packets is indexed as they are stored.
     pub payload_index: bool,
 }

@@ -51,6 +51,23 @@ async fn append(store: &Arc<dyn PacketStore>, records: &Arc<Vec<PacketRecord>>) 
     (outcome.stored, outcome.duplicates)
 }
 
+/// Appends, where so many packets are new and so many are there already.
+async fn append_again(
+    fixture: &dyn Fixture,
+    store: &Arc<dyn PacketStore>,
+    records: &Arc<Vec<PacketRecord>>,
+    (new, known): (u64, u64),
+    when: &str,
+) {
+    let (stored, duplicates) = append(store, records).await;
+    if fixture.stores_singles() {
+        assert_eq!((stored, duplicates), (new, known), "{when}");
+    } else {
+        assert_eq!(stored + duplicates, new + known, "{when}");
+        assert!(stored >= new, "{when}");
+    }
+}
+
 pub(super) async fn filled(
     fixture: &dyn Fixture,
     records: &Arc<Vec<PacketRecord>>,
@@ -92,11 +109,11 @@ async fn append_is_idempotent(fixture: &dyn Fixture) {
     let (first, second) = records.split_at(10);
     let (first, second) = (Arc::new(first.to_vec()), Arc::new(second.to_vec()));
     assert_eq!(append(&store, &first).await, (10, 0));
-    assert_eq!(append(&store, &records).await, (10, 10), "again, before a flush");
+    append_again(fixture, &store, &records, (10, 10), "again, before a flush").await;
     store.flush().await.expect("flush");
-    assert_eq!(append(&store, &second).await, (0, 10), "again, after a flush");
+    append_again(fixture, &store, &second, (0, 10), "again, after a flush").await;
     let twice = Arc::new([records.as_slice(), records.as_slice()].concat());
-    assert_eq!(append(&store, &twice).await, (0, 40));
+    append_again(fixture, &store, &twice, (0, 40), "twice in one batch").await;
     store.flush().await.expect("flush");
 
     let store = fixture.reopen(store).await;
@@ -105,7 +122,9 @@ async fn append_is_idempotent(fixture: &dyn Fixture) {
     assert_eq!(append(&store, &records).await, (0, 20), "again, after opening again");
     store.flush().await.expect("flush");
     assert_eq!(ids(&store).await, expected);
-    assert_eq!(store.status().await.expect("status").packets, Some(20));
+    assert_eq!(store.count(&Query::all()).await.expect("count"), 20);
+    let packets = store.status().await.expect("status").packets;
+    assert!(packets == Some(20) || packets > Some(20) && !fixture.stores_singles());
 }
 
 async fn equal_packets_of_one_capture_stay_two(fixture: &dyn Fixture) {
@@ -129,7 +148,7 @@ async fn captures_that_begin_alike_lose_nothing(fixture: &dyn Fixture) {
     let (one, other) = (capture("one.pcap", 2), capture("other.pcap", 3));
     assert_eq!(one[0].stored.id, other[0].stored.id);
     let store = filled(fixture, &one).await;
-    assert_eq!(append(&store, &other).await, (1, 1));
+    append_again(fixture, &store, &other, (1, 1), "another that begins alike").await;
     store.flush().await.expect("flush");
     assert_eq!(ids(&store).await.len(), 3);
 }
@@ -299,6 +318,13 @@ async fn packets_are_found_by_id(fixture: &dyn Fixture) {
     let mut expected: Vec<StoredPacket> =
         known.iter().map(|record| record.stored.clone()).collect();
     expected.sort_by_key(|stored| (stored.origin.capture, stored.origin.frame));
+    if !fixture.stores_singles() {
+        // The others of a stretch come, too.
+        let mut found = fetch(&store, &query).await;
+        found.retain(|stored| expected.contains(stored));
+        assert_eq!(found, expected);
+        return;
+    }
     let explained = store.explain(&query).await.expect("explain").request;
     assert_eq!(fetch(&store, &query).await, expected, "{explained}");
     assert_eq!(store.count(&query).await.expect("count"), expected.len() as u64);

@@ -80,7 +80,10 @@ pub(super) async fn counts_are_those_of_the_packets(fixture: &dyn Fixture) {
                 let expected = reference.aggregate(&query, what).await.expect("aggregate");
                 match counted {
                     Some(_) => assert_eq!(counted, expected, "{query:?} {what:?}"),
-                    None => assert_ne!(filter, Filter::All, "every store can count them all"),
+                    None if fixture.stores_singles() => {
+                        assert_ne!(filter, Filter::All, "every store can count them all");
+                    }
+                    None => {}
                 }
             }
         }

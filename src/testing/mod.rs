@@ -27,6 +27,13 @@ pub trait Fixture: Send + Sync {
         self.set_up(&SetupOptions::default()).await
     }
 
+    /// Whether documents of a store of this kind are single packets. Where not, only reading tells
+    /// numbers of packets, and what comes in other parts than before is stored again, and given
+    /// back once.
+    fn stores_singles(&self) -> bool {
+        true
+    }
+
     /// The same packets through a new handle, as another process would open them.
     async fn reopen(&self, store: Arc<dyn PacketStore>) -> Arc<dyn PacketStore>;
 }

@@ -26,13 +26,17 @@ pub(super) async fn slices_hold_everything_and_go_one_by_one(fixture: &dyn Fixtu
         "single packets are divided at the cut: {slices:?}"
     );
     let mut left = 20;
-    assert_eq!(slices.iter().filter_map(|slice| slice.packets).sum::<u64>(), left);
+    if fixture.stores_singles() {
+        assert_eq!(slices.iter().filter_map(|slice| slice.packets).sum::<u64>(), left);
+    }
     for slice in slices {
         let times = records.iter().map(|record| record.stored.packet.timestamp);
         let within = times.filter(|time| (slice.start..slice.end).contains(time)).count() as u64;
-        assert_eq!(slice.packets, Some(within), "{slice:?}");
         let report = store.prune(PruneScope::Before(slice.end)).await.expect("prune");
-        assert_eq!(report.packets, within, "{slice:?}");
+        if fixture.stores_singles() {
+            assert_eq!(slice.packets, Some(within), "{slice:?}");
+            assert_eq!(report.packets, within, "{slice:?}");
+        }
         assert_eq!(Vec::from_iter(slice.partition), report.partitions);
         left -= within;
         assert_eq!(store.count(&Query::all()).await.expect("count"), left);

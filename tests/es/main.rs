@@ -22,11 +22,14 @@ mod setup;
 mod support;
 mod writing;
 
+use pcap_archiver::store::Layout;
 use pcap_archiver::testing::conformance;
 
 #[tokio::test]
 async fn the_store_conforms() {
-    let archives = support::Archives::default();
-    conformance(&archives).await;
-    archives.destroy().await;
+    for layout in [Layout::Singles, Layout::Flows] {
+        let archives = support::Archives::of(layout);
+        conformance(&archives).await;
+        archives.destroy().await;
+    }
 }

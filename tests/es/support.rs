@@ -9,7 +9,7 @@ use pcap_archiver::packet::{LinkType, PacketRecord, StoredPacket};
 use pcap_archiver::query::Query;
 use pcap_archiver::store::elasticsearch::ElasticsearchStore;
 use pcap_archiver::store::{
-    Access, AppendOutcome, Credentials, PacketStore, Secret, SetupOptions, StoreError,
+    Access, AppendOutcome, Credentials, Layout, PacketStore, Secret, SetupOptions, StoreError,
     StoreErrorKind, StoreResult, StoreUrl,
 };
 use pcap_archiver::testing::{CaptureBuilder, Fixture, udp_frame};
@@ -147,11 +147,18 @@ pub(crate) async fn raw(
 
 /// Archives for the conformance suite: each opened as administrator.
 #[derive(Default)]
-pub(crate) struct Archives(tokio::sync::Mutex<Vec<Archive>>);
+pub(crate) struct Archives {
+    layout: Layout,
+    made: tokio::sync::Mutex<Vec<Archive>>,
+}
 
 impl Archives {
+    pub(crate) fn of(layout: Layout) -> Self {
+        Self { layout, ..Self::default() }
+    }
+
     pub(crate) async fn destroy(self) {
-        for archive in self.0.into_inner() {
+        for archive in self.made.into_inner() {
             archive.destroy().await;
         }
     }
@@ -162,15 +169,20 @@ impl Fixture for Archives {
     async fn set_up(&self, options: &SetupOptions) -> Arc<dyn PacketStore> {
         let archive = Archive::named("suite");
         let store = archive.admin().await;
-        store.setup(options).await.expect("setup");
-        self.0.lock().await.push(archive);
+        let options = SetupOptions { layout: Some(self.layout), ..options.clone() };
+        store.setup(&options).await.expect("setup");
+        self.made.lock().await.push(archive);
         Arc::new(store)
+    }
+
+    fn stores_singles(&self) -> bool {
+        self.layout == Layout::Singles
     }
 
     /// The newest archive is the one that is asked for: the suite uses one after the other.
     async fn reopen(&self, store: Arc<dyn PacketStore>) -> Arc<dyn PacketStore> {
         drop(store);
-        let archives = self.0.lock().await;
+        let archives = self.made.lock().await;
         Arc::new(archives.last().expect("an archive").admin().await)
     }
 }

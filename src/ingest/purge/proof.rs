@@ -63,7 +63,7 @@ pub(super) async fn prove(
         proof.counted = verify::verify(store, &candidate.path).await?.found;
     }
     proof.sampled = again.sample.len() as u64;
-    proof.equal = equal(store, again.sample).await?;
+    proof.equal = equal(store, capture, again.sample).await?;
     Ok(proof)
 }
 
@@ -74,10 +74,13 @@ fn select(filter: Filter) -> Query {
 /// How many packets of the sample come back as they are.
 async fn equal(
     store: &dyn PacketStore,
+    capture: Fingerprint,
     sample: HashMap<PacketId, CapturedPacket>,
 ) -> Result<u64, StoreError> {
     let ids = sample.keys().map(|id| Filter::Is(Predicate::Id(*id))).collect();
-    let mut packets = store.fetch(&select(Filter::Or(ids)));
+    // Not every store finds packets by their ids.
+    let of_capture = Filter::Is(Predicate::Capture(capture));
+    let mut packets = store.fetch(&select(Filter::And(vec![of_capture, Filter::Or(ids)])));
     let mut equal = BTreeSet::new();
     while let Some(stored) = packets.try_next().await? {
         if sample.get(&stored.id).is_some_and(|packet| verify::same(&stored.packet, packet)) {

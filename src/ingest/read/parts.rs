@@ -10,11 +10,14 @@ use crate::ingest::read::reading::Reading;
 use crate::ingest::read::{Closed, Numbered, Steps};
 use crate::ingest::{Ended, FileEnd, FileOutcome, FileReport, OpenCapture, Step};
 use crate::packet::{Fingerprint, Origin, Source, Trail};
+use crate::store::flows::FRAMES_PER_WINDOW;
 
 /// Packet bytes of a step from a file.
 const STEP_BYTES: usize = 1 << 20;
 /// Packets of a step from a file.
 const STEP_PACKETS: usize = 4096;
+/// Packet bytes of a step from a file, also within a window of its frames.
+const MOST_STEP_BYTES: usize = 4 << 20;
 
 /// Numbers readings and parts of readings, each once in a process.
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
@@ -156,7 +159,11 @@ impl Parts {
     pub(super) fn is_full(&self) -> bool {
         let bytes: usize = self.batches.iter().map(|batch| batch.bytes).sum();
         let packets: usize = self.batches.iter().map(|batch| batch.packets.len()).sum();
-        bytes >= self.full_at || packets >= STEP_PACKETS
+        let is_full = bytes >= self.full_at || packets >= STEP_PACKETS;
+        // Stores may put together what stands in one window of a capture.
+        let last = self.batches.last().and_then(|batch| batch.packets.last());
+        let is_between_windows = last.is_none_or(|last| last.frame % FRAMES_PER_WINDOW == 0);
+        is_full && (self.full_at == 0 || is_between_windows) || bytes >= MOST_STEP_BYTES
     }
 
     /// What is pending.

@@ -14,7 +14,7 @@ use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
 use crate::query::Query;
 use crate::store::aggregate::{Bucket, Timeline, Top, mapped, most};
-use crate::store::{Breakdown, Counts, StoreResult};
+use crate::store::{Breakdown, Counts, Layout, StoreResult};
 
 /// Names of protocols in one answer; there are about a hundred.
 const PROTOCOLS: u64 = 1_000;
@@ -40,12 +40,16 @@ pub(super) async fn aggregate(
     query: &Query,
     what: Breakdown,
 ) -> StoreResult<Option<Counts>> {
+    let layout = archive.layout(client).await?;
+    if layout == Layout::Flows {
+        return Ok(None);
+    }
     let plan = search::plan(client, archive, query).await?;
-    let doubtful = dsl::query(&plan.doubtful(), &query.time);
+    let doubtful = dsl::query(&plan.doubtful(), &query.time, layout);
     if !plan.is_exact() && search::count_of(client, archive, &doubtful).await? > 0 {
         return Ok(None);
     }
-    let clause = dsl::query(&plan.condition, &query.time);
+    let clause = dsl::query(&plan.condition, &query.time, layout);
     let counted = count(client, archive, &clause, what).await;
     counted.map(Some).map_err(|failure| {
         failure.during(format!("count in {}/{}", client.address(), archive.name))

@@ -1,27 +1,30 @@
 //! What an archive is in Elasticsearch: names of its parts, and what setup wrote down about it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use tokio::sync::OnceCell;
 
 use super::answer::Failure;
 use super::client::{Client, Request};
 use super::partition::{self, Partitions, Period, day_of};
 use crate::packet::Timestamp;
-use crate::store::{Partition, StoreError, StoreErrorKind, StoreResult};
+use crate::store::{Layout, Partition, StoreError, StoreErrorKind, StoreResult};
 
 /// Version of the documents and of the naming of indices.
 pub(super) const FORMAT: u32 = 2;
-/// One document per packet.
-pub(super) const LAYOUT: &str = "singles";
 
 /// A list of names in a URL stays below the server's 4 KB for the first line of a request.
 pub(super) const NAMES_IN_A_REQUEST: usize = 40;
 
 /// Names of an archive's parts. Template and alias have the name of the archive itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Archive {
     /// Name of the template and of the alias, and what index names begin with.
     pub(super) name: String,
+    /// Once it has been asked for; it never changes.
+    layout: Arc<OnceCell<Layout>>,
 }
 
 /// What setup writes down, as `_meta` of the template and of the index of [`Archive::setup_index`].
@@ -29,7 +32,7 @@ pub(super) struct Archive {
 pub(super) struct Meta {
     /// When the archive was set up, RFC 3339 in UTC.
     pub(super) set_up: String,
-    /// [`LAYOUT`].
+    /// `singles` or `flows`.
     pub(super) layout: String,
     /// `hour`, `day` or `month`.
     pub(super) partition: String,
@@ -56,7 +59,7 @@ impl Archive {
                  with a letter or digit, and have no more than 200 of them",
             ));
         }
-        Ok(Self { name: name.to_owned() })
+        Ok(Self { name: name.to_owned(), layout: Arc::default() })
     }
 
     /// An index without packets that setup makes. It tells keys which may not read templates
@@ -85,13 +88,20 @@ impl Archive {
             |reason: String| StoreError::new(StoreErrorKind::Corrupt, operation(), reason);
         let meta: Meta = serde_json::from_value(meta)
             .map_err(|error| corrupt(format!("its _meta is not understood: {error}")))?;
-        if meta.format != FORMAT || meta.layout != LAYOUT {
+        if meta.format != FORMAT || Layout::parse(&meta.layout).is_none() {
             let Meta { format, layout, .. } = &meta;
             return Err(corrupt(format!(
                 "format {format} with layout {layout} is of another version of this program"
             )));
         }
         Ok(meta)
+    }
+
+    /// What a document of the archive is.
+    pub(super) async fn layout(&self, client: &Client) -> StoreResult<Layout> {
+        let layout =
+            self.layout.get_or_try_init(|| async { Ok(self.meta(client).await?.layout()) });
+        layout.await.copied()
     }
 
     /// The archive's template, as Elasticsearch shows it; `None` when there is none.
@@ -175,15 +185,20 @@ impl Archive {
 
 impl Meta {
     /// Of an archive that is set up now.
-    pub(super) fn new(partition: Partition) -> Self {
+    pub(super) fn new(partition: Partition, layout: Layout) -> Self {
         let now = jiff::Timestamp::now();
         Self {
             set_up: now.to_string(),
-            layout: LAYOUT.to_owned(),
+            layout: layout.name().to_owned(),
             partition: partition_name(partition).to_owned(),
             format: FORMAT,
             payload: false,
         }
+    }
+
+    /// What a document of this archive is; other names were refused when this was read.
+    pub(super) fn layout(&self) -> Layout {
+        Layout::parse(&self.layout).unwrap_or_default()
     }
 
     /// How packets of this archive are distributed over indices.
@@ -234,12 +249,14 @@ mod tests {
     fn meta_survives_and_damage_is_told() {
         let archive = Archive::new("pcap-singles").unwrap();
         for partition in [Partition::Hour, Partition::Day, Partition::Month] {
-            let meta = Meta::new(partition);
+            let meta = Meta::new(partition, Layout::Singles);
             assert_eq!(meta.partitions(&archive).unwrap().partition, partition);
         }
-        let weekly = Meta { partition: "week".to_owned(), ..Meta::new(Partition::Day) };
+        let weekly =
+            Meta { partition: "week".to_owned(), ..Meta::new(Partition::Day, Layout::Singles) };
         assert_eq!(weekly.partitions(&archive).unwrap_err().kind, StoreErrorKind::Corrupt);
-        let undated = Meta { set_up: "today".to_owned(), ..Meta::new(Partition::Day) };
+        let undated =
+            Meta { set_up: "today".to_owned(), ..Meta::new(Partition::Day, Layout::Singles) };
         assert_eq!(undated.partitions(&archive).unwrap_err().kind, StoreErrorKind::Corrupt);
     }
 }

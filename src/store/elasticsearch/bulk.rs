@@ -1,7 +1,6 @@
 //! Batches of packets → bulk requests, and their answers read packet by packet.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -10,8 +9,9 @@ use super::answer::{Cause, Refusal};
 use super::partition::{Partitions, Period};
 use crate::document::Document;
 use crate::document::fields::FieldId;
-use crate::packet::PacketRecord;
-use crate::store::StoreErrorKind;
+use crate::packet::{PacketRecord, Timestamp};
+use crate::store::flows::{self, PackError, Packer, Stretch};
+use crate::store::{Layout, StoreErrorKind};
 
 /// Elastic's advice is 5 to 15 MB; the server's own limit is 100 MB.
 const BODY_BYTES: usize = 6 << 20;
@@ -40,23 +40,39 @@ pub(super) struct Body {
     pub(super) indices: BTreeSet<String>,
 }
 
-/// Cuts a batch into bodies of about [`BODY_BYTES`], with terms of the payload or without, and
-/// does not write them yet.
-pub(super) fn cut(batch: &[PacketRecord], payload: bool) -> Vec<Range<usize>> {
-    let mut pieces = Vec::new();
-    let (mut start, mut bytes) = (0, 0);
-    for (position, record) in batch.iter().enumerate() {
-        let estimate = estimated_bytes(record, payload);
-        if position > start && bytes + estimate > BODY_BYTES {
-            pieces.push(start..position);
-            (start, bytes) = (position, 0);
+/// Packets that make one document, by their places in the batch.
+pub(super) type Unit = Stretch;
+
+/// What documents a batch makes, in bodies of about [`BODY_BYTES`], with terms of the payload or
+/// without. They are not written yet.
+pub(super) fn cut(
+    batch: &[PacketRecord],
+    layout: Layout,
+    payload: bool,
+    partitions: &Partitions,
+) -> Vec<Vec<Unit>> {
+    let units = match layout {
+        Layout::Singles => {
+            let single = |position| Unit { positions: vec![position], is_whole: true };
+            (0..batch.len()).map(single).collect()
+        }
+        Layout::Flows => flows::cut(batch, |time| partitions.period_of(time).time),
+    };
+    let mut bodies: Vec<Vec<Unit>> = Vec::new();
+    let mut bytes = 0;
+    for unit in units {
+        let of_packets = unit.positions.iter().map(|position| &batch[*position]);
+        let estimate: usize = of_packets.map(|record| estimated_bytes(record, payload)).sum();
+        match bodies.last_mut() {
+            Some(body) if bytes + estimate <= BODY_BYTES => body.push(unit),
+            _ => {
+                bodies.push(vec![unit]);
+                bytes = 0;
+            }
         }
         bytes += estimate;
     }
-    if start < batch.len() {
-        pieces.push(start..batch.len());
-    }
-    pieces
+    bodies
 }
 
 fn estimated_bytes(record: &PacketRecord, payload: bool) -> usize {
@@ -67,16 +83,14 @@ fn estimated_bytes(record: &PacketRecord, payload: bool) -> usize {
     packet.data.len().div_ceil(3) * 4 + terms + comments + DOCUMENT_OVERHEAD
 }
 
-/// The indices of the packets of `batch` that stand at `positions`.
+/// The indices of the documents that `units` make.
 pub(super) fn indices(
     batch: &[PacketRecord],
-    positions: &[usize],
+    units: &[Unit],
     partitions: &Partitions,
 ) -> BTreeSet<String> {
-    let records = positions.iter().filter_map(|position| batch.get(*position));
-    let times = records.map(|record| record.stored.packet.timestamp);
     let mut periods: Vec<Period> = Vec::new();
-    for time in times {
+    for time in units.iter().filter_map(|unit| first_time(batch, unit)) {
         if !periods.iter().any(|period| period.time.contains(&time.indexed().into())) {
             periods.push(partitions.period_of(time));
         }
@@ -84,23 +98,36 @@ pub(super) fn indices(
     periods.into_iter().map(|period| period.index).collect()
 }
 
-/// Writes the packets of `batch` that stand at `positions`, with terms of the payload for the
-/// indices `with_payload`.
+/// A unit never crosses partitions.
+fn first_time(batch: &[PacketRecord], unit: &Unit) -> Option<Timestamp> {
+    let first = unit.positions.first().and_then(|position| batch.get(*position));
+    first.map(|record| record.stored.packet.timestamp)
+}
+
+/// Writes the documents that `units` of `batch` make, with terms of the payload for the indices
+/// `with_payload`.
 pub(super) fn encode(
     batch: &[PacketRecord],
-    positions: &[usize],
+    units: &[Unit],
+    layout: Layout,
     form: Form,
     partitions: &Partitions,
     with_payload: &BTreeSet<String>,
-) -> Body {
-    let records = || positions.iter().filter_map(|position| batch.get(*position));
+) -> Result<Body, PackError> {
     let payload = !with_payload.is_empty();
-    let estimate = records().map(|record| estimated_bytes(record, payload)).sum();
-    let mut lines = Vec::with_capacity(estimate);
+    let positions = units.iter().flat_map(|unit| &unit.positions);
+    let records = positions.filter_map(|position| batch.get(*position));
+    let estimate: usize = records.map(|record| estimated_bytes(record, payload)).sum();
+    let mut lines = Vec::with_capacity(match layout {
+        Layout::Singles => estimate,
+        // Packed, and with few words for each packet.
+        Layout::Flows => estimate / 2,
+    });
     let mut indices = BTreeSet::new();
     let mut period: Option<Period> = None;
-    for record in records() {
-        let time = record.stored.packet.timestamp;
+    let mut packer = Packer::new()?;
+    for unit in units {
+        let Some(time) = first_time(batch, unit) else { continue };
         let current = match period.take() {
             Some(period) if period.time.contains(&time.indexed().into()) => period,
             _ => {
@@ -109,12 +136,28 @@ pub(super) fn encode(
                 period
             }
         };
-        write_action(&mut lines, &current.index, &record.stored.id.to_string());
-        document(record, form, with_payload.contains(&current.index)).write_json(&mut lines);
+        let payload = with_payload.contains(&current.index);
+        let records: Vec<&PacketRecord> =
+            unit.positions.iter().filter_map(|position| batch.get(*position)).collect();
+        match (layout, records.as_slice()) {
+            (Layout::Singles, records) => {
+                for record in records {
+                    write_action(&mut lines, &current.index, &record.stored.id.to_string());
+                    reduced(of_packet(record, payload), form).write_json(&mut lines);
+                }
+            }
+            (Layout::Flows, records) => {
+                let id = flows::id(records.iter().copied());
+                write_action(&mut lines, &current.index, &id.to_string());
+                let packed = packer.pack(records)?;
+                let document = flows::document(records, &packed, unit.is_whole, payload);
+                reduced(document, form).write_json(&mut lines);
+            }
+        }
         lines.push(b'\n');
         period = Some(current);
     }
-    Body { lines: Bytes::from(lines), indices }
+    Ok(Body { lines: Bytes::from(lines), indices })
 }
 
 /// Neither index names nor ids have characters to escape.
@@ -124,24 +167,23 @@ fn write_action(lines: &mut Vec<u8>, index: &str, id: &str) {
     }
 }
 
-fn document(record: &PacketRecord, form: Form, payload: bool) -> Document<'_> {
-    match form {
-        Form::Full if payload => Document::with_payload_terms(record),
-        Form::Full => Document::of(record),
-        Form::Minimal => {
-            let mut document = Document::of(record);
-            for field in FieldId::ALL.iter().filter(|field| !is_essential(**field)) {
-                document.remove(*field);
-            }
-            document
+fn of_packet(record: &PacketRecord, payload: bool) -> Document<'_> {
+    if payload { Document::with_payload_terms(record) } else { Document::of(record) }
+}
+
+fn reduced(mut document: Document<'_>, form: Form) -> Document<'_> {
+    if form == Form::Minimal {
+        for field in FieldId::ALL.iter().filter(|field| !is_essential(**field)) {
+            document.remove(*field);
         }
     }
+    document
 }
 
 /// Whether a packet cannot be given back, or found at all, without this field.
 fn is_essential(field: FieldId) -> bool {
     let name = field.field().name;
-    name == "@timestamp"
+    matches!(field, FieldId::Timestamp | FieldId::NetworkPackets)
         || ["packet.", "event.", "file.", "observer."].iter().any(|group| name.starts_with(group))
 }
 
@@ -224,7 +266,7 @@ mod tests {
     use super::*;
     use crate::packet::{
         CapturedPacket, Extras, Fingerprint, Interface, Layers, LinkType, NetworkKind,
-        NetworkLayer, Origin, Source, StoredPacket, Timestamp,
+        NetworkLayer, Origin, Source, StoredPacket,
     };
     use crate::store::Partition;
 
@@ -324,8 +366,10 @@ mod tests {
         let records = [PacketRecord { stored: stored.clone(), layers }];
         let set_up = Timestamp::from_nanoseconds(0);
         let partitions = Partitions { prefix: "p".to_owned(), partition: Partition::Day, set_up };
+        let units = cut(&records, Layout::Singles, false, &partitions).remove(0);
         for (form, has_address) in [(Form::Full, true), (Form::Minimal, false)] {
-            let body = encode(&records, &[0], form, &partitions, &BTreeSet::new());
+            let none = BTreeSet::new();
+            let body = encode(&records, &units, Layout::Singles, form, &partitions, &none).unwrap();
             let lines = std::str::from_utf8(&body.lines).unwrap();
             let (action, document) = lines.split_once('\n').unwrap();
             let create = r#"{"create":{"_index":"p-2023.11.14","_id":""#;
@@ -375,9 +419,15 @@ mod tests {
             let packet = CapturedPacket { data: vec![0; length].into(), ..packet() };
             PacketRecord { stored: StoredPacket::new(packet, origin()), layers: Layers::default() }
         };
-        assert!(cut(&[], false).is_empty());
+        let set_up = Timestamp::from_nanoseconds(0);
+        let partitions = Partitions { prefix: "p".to_owned(), partition: Partition::Day, set_up };
+        let cut = |batch: &[PacketRecord]| -> Vec<usize> {
+            let bodies = cut(batch, Layout::Singles, false, &partitions);
+            bodies.iter().map(Vec::len).collect()
+        };
+        assert!(cut(&[]).is_empty());
         let jumbo = BODY_BYTES;
         let batch: Vec<PacketRecord> = [60, 60, jumbo, 60, jumbo].into_iter().map(record).collect();
-        assert_eq!(cut(&batch, false), [0..2, 2..3, 3..4, 4..5]);
+        assert_eq!(cut(&batch), [2, 1, 1, 1]);
     }
 }

@@ -13,6 +13,7 @@ use crate::packet::{
     CapturedPacket, Extras, Fingerprint, Interface, LinkType, Origin, PacketId, Source,
     StoredPacket, Timestamp,
 };
+use crate::store::flows;
 
 /// `_source`, as far as a packet is made of it.
 #[derive(Debug, Deserialize)]
@@ -91,6 +92,28 @@ struct InterfaceFields {
     fcs_length: Option<u8>,
     #[serde(default)]
     snap_length: u32,
+}
+
+/// `_source` of a stretch of packets, as far as they are made of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct StretchFields<'a> {
+    #[serde(borrow)]
+    packet: StretchPackets<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StretchPackets<'a> {
+    #[serde(borrow)]
+    data: Cow<'a, str>,
+}
+
+impl StretchFields<'_> {
+    /// The packets that were stored as this document, or what is wrong with it.
+    pub(super) fn packets(&self) -> Result<Vec<StoredPacket>, String> {
+        let packed = BASE64_STANDARD.decode(self.packet.data.as_bytes());
+        let packed = packed.map_err(|_| "packet.data is not base64".to_owned())?;
+        flows::unpack(&packed).map_err(|error| error.to_string())
+    }
 }
 
 /// Makes packets of documents. Neighbours mostly share their file and interface, and then share

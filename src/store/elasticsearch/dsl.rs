@@ -8,6 +8,7 @@ use crate::document::fields::{FieldId, Kind};
 use crate::document::payload;
 use crate::packet::Timestamp;
 use crate::query::{Order, TimeRange, Wildcard};
+use crate::store::Layout;
 use crate::store::pushdown::{Abilities, Answering, Condition};
 
 /// The years 0 and 9999, which a `date` can be written with.
@@ -16,21 +17,38 @@ const FIRST_DATE: Timestamp = Timestamp::from_nanoseconds(-62_167_219_200 * 1_00
 const LAST_DATE: Timestamp = Timestamp::from_nanoseconds(253_402_300_799 * 1_000_000_000);
 
 /// What the server can be asked, in an archive with an index of the payload or in one without.
-pub(super) fn abilities(payload: bool) -> Abilities {
-    let answering = |id: FieldId| match id.field() {
+pub(super) fn abilities(payload: bool, layout: Layout) -> Abilities {
+    match layout {
+        Layout::Singles => Abilities { payload, several_packets: false, answering },
+        Layout::Flows => Abilities { payload, several_packets: true, answering: answering_flows },
+    }
+}
+
+fn answering(id: FieldId) -> Answering {
+    match id.field() {
         field if !field.indexed || field.kind == Kind::Terms => Answering::Nothing,
         _ => Answering::Itself,
-    };
-    Abilities { payload, several_packets: false, answering }
+    }
+}
+
+/// Some fields tell something of the stretch, and not of each packet.
+fn answering_flows(id: FieldId) -> Answering {
+    match id {
+        FieldId::EventSequence | FieldId::PacketCapturedLength => Answering::Nothing,
+        FieldId::NetworkBytes => Answering::Other(FieldId::PacketLength),
+        id => answering(id),
+    }
 }
 
 /// The condition and the time range as a `query` clause. Nothing is scored.
-pub(super) fn query(of: &Condition, range: &TimeRange) -> Json {
-    let mut filters = vec![time(range)];
+pub(super) fn query(of: &Condition, range: &TimeRange, layout: Layout) -> Json {
+    let mut filters = vec![time(range, layout)];
     match of {
         Condition::All => {}
-        Condition::And(conditions) => filters.extend(conditions.iter().map(condition)),
-        other => filters.push(condition(other)),
+        Condition::And(conditions) => {
+            filters.extend(conditions.iter().map(|one| condition(one, layout)));
+        }
+        other => filters.push(condition(other, layout)),
     }
     json!({ "bool": { "filter": filters } })
 }
@@ -52,15 +70,33 @@ pub(super) fn sort(order: Order) -> Json {
 
 /// Packets are found by the time that sorts them, which is clamped; a document without a time
 /// is no packet (setup's probe has none).
-fn time(range: &TimeRange) -> Json {
-    let field = FieldId::Timestamp.field().name;
-    match (range.earliest, range.latest) {
-        (None, None) => json!({ "exists": { "field": field } }),
-        (Some(earliest), None) => json!({ "range": { field: { "gte": indexed(earliest) } } }),
-        (None, Some(latest)) => json!({ "range": { field: { "lte": indexed(latest) } } }),
-        (Some(earliest), Some(latest)) => {
-            json!({ "range": { field: { "gte": indexed(earliest), "lte": indexed(latest) } } })
+fn time(range: &TimeRange, layout: Layout) -> Json {
+    match (range.earliest.map(indexed), range.latest.map(indexed)) {
+        (None, None) => json!({ "exists": { "field": FieldId::Timestamp.field().name } }),
+        (earliest, latest) => time_between(earliest, latest, layout),
+    }
+}
+
+/// A stretch of packets may have begun before, and go on.
+fn time_between(earliest: Option<String>, latest: Option<String>, layout: Layout) -> Json {
+    let (begin, end) = (
+        FieldId::Timestamp.field().name,
+        match layout {
+            Layout::Singles => FieldId::Timestamp.field().name,
+            Layout::Flows => FieldId::EventEnd.field().name,
+        },
+    );
+    match (earliest, latest) {
+        (Some(earliest), Some(latest)) if begin == end => {
+            json!({ "range": { begin: { "gte": earliest, "lte": latest } } })
         }
+        (Some(earliest), Some(latest)) => json!({ "bool": { "filter": [
+            { "range": { end: { "gte": earliest } } },
+            { "range": { begin: { "lte": latest } } },
+        ] } }),
+        (Some(earliest), None) => json!({ "range": { end: { "gte": earliest } } }),
+        (None, Some(latest)) => json!({ "range": { begin: { "lte": latest } } }),
+        (None, None) => json!({ "match_all": {} }),
     }
 }
 
@@ -68,19 +104,28 @@ fn indexed(time: Timestamp) -> String {
     Timestamp::from_nanoseconds(time.indexed().into()).to_string()
 }
 
-fn condition(part: &Condition) -> Json {
+fn condition(part: &Condition, layout: Layout) -> Json {
+    let all_of = |conditions: &[Condition]| -> Vec<Json> {
+        conditions.iter().map(|one| condition(one, layout)).collect()
+    };
     match part {
         Condition::All => json!({ "match_all": {} }),
         Condition::And(conditions) => {
-            json!({ "bool": { "filter": conditions.iter().map(condition).collect::<Vec<_>>() } })
+            json!({ "bool": { "filter": all_of(conditions) } })
         }
         Condition::Or(conditions) if conditions.is_empty() => json!({ "match_none": {} }),
         Condition::Or(conditions) => {
-            let conditions: Vec<Json> = conditions.iter().map(condition).collect();
-            json!({ "bool": { "should": conditions, "minimum_should_match": 1 } })
+            json!({ "bool": { "should": all_of(conditions), "minimum_should_match": 1 } })
         }
-        Condition::Not(inner) => json!({ "bool": { "must_not": [condition(inner)] } }),
+        Condition::Not(inner) => json!({ "bool": { "must_not": [condition(inner, layout)] } }),
         Condition::Equals(field, value) => json!({ "term": { field.field().name: term(value) } }),
+        Condition::Between(FieldId::Timestamp, first, last) => {
+            let end = |end: &Option<Value<'_>>| match end {
+                Some(Value::Time(time)) => Some(indexed(*time)),
+                _ => None,
+            };
+            time_between(end(first), end(last), layout)
+        }
         Condition::Between(field, first, last) => between(*field, first.as_ref(), last.as_ref()),
         Condition::Like(field, wildcard) => {
             json!({ "wildcard": { field.field().name: { "value": like(wildcard) } } })
@@ -160,7 +205,11 @@ mod tests {
     use crate::store::pushdown::Plan;
 
     fn clause(of: &Query) -> Json {
-        query(&Plan::new(of, &abilities(true)).condition, &of.time)
+        query(
+            &Plan::new(of, &abilities(true, Layout::Singles)).condition,
+            &of.time,
+            Layout::Singles,
+        )
     }
 
     fn filters(filter: Filter) -> Json {

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::answer::Failure;
-use super::document::{Decoder, SourceFields};
+use super::document::{Decoder, SourceFields, StretchFields};
 use crate::packet::StoredPacket;
-use crate::store::Estimate;
+use crate::store::{Estimate, Layout};
 
 /// The last time of the index's clock. The server shows it as none at all, since it takes the same
 /// number for a time that is missing; given back, it is the place of those packets.
@@ -19,21 +19,25 @@ pub(super) const LAST_TIME: &str = "2262-04-11T23:47:16.854775807Z";
 pub(super) struct Page {
     /// The snapshot's id, which may change from page to page.
     pub(super) snapshot: String,
-    /// Packets in the order of the search.
+    /// Packets of the documents in the order of the search.
     pub(super) packets: Vec<StoredPacket>,
+    /// How many documents there were.
+    pub(super) documents: u64,
+    /// How many of the packets are those of the last document.
+    pub(super) of_last_document: usize,
     /// Place of the last hit; `None` on an empty page.
     pub(super) last: Option<SortKey>,
-    /// Captured length of the longest packet of all pages, on the first page.
-    pub(super) longest: Option<u64>,
 }
 
-/// Captured lengths of the packets of one page, without the packets.
+/// Captured bytes of the documents of one page, without the documents.
 #[derive(Debug)]
 pub(super) struct Lengths {
     /// As in [`Page`].
     pub(super) snapshot: String,
     /// In the order of the search.
     pub(super) lengths: Vec<u64>,
+    /// Those of the longest of all pages, where that was asked for.
+    pub(super) longest: Option<u64>,
 }
 
 /// Time or capture, frame number, and Elasticsearch's own tie-breaker.
@@ -83,13 +87,13 @@ struct Number {
 }
 
 #[derive(Deserialize)]
-struct Hit<'a> {
+struct Hit<'a, S> {
     #[serde(rename = "_index", borrow)]
     index: Cow<'a, str>,
     #[serde(rename = "_id", borrow)]
     id: Cow<'a, str>,
-    #[serde(rename = "_source", borrow)]
-    source: SourceFields<'a>,
+    #[serde(rename = "_source")]
+    source: S,
     #[serde(borrow)]
     sort: (Option<Cow<'a, str>>, i64, i64),
 }
@@ -107,25 +111,43 @@ struct LengthFields {
 
 impl Page {
     /// Reads an answer.
-    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
-        let answer: Answer<Hit<'_>> = whole(answer)?;
-        let last = answer.hits.hits.last().map(|hit| SortKey {
-            text: hit.sort.0.clone().unwrap_or(Cow::Borrowed(LAST_TIME)).into_owned(),
-            sequence: hit.sort.1,
-            tie_breaker: hit.sort.2,
-        });
-        let mut decoder = Decoder::default();
-        let packets = answer.hits.hits.into_iter().map(|hit| {
-            decoder.packet(&hit.id, hit.source).map_err(|reason| {
-                Failure::Damaged(format!("document {} in {}: {reason}", hit.id, hit.index))
-            })
-        });
-        Ok(Self {
+    pub(super) fn read(answer: &[u8], layout: Layout) -> Result<Self, Failure> {
+        match layout {
+            Layout::Singles => {
+                let mut decoder = Decoder::default();
+                Self::of(answer, |id, source: SourceFields<'_>| {
+                    decoder.packet(id, source).map(|packet| vec![packet]).map_err(str::to_owned)
+                })
+            }
+            Layout::Flows => Self::of(answer, |_, source: StretchFields<'_>| source.packets()),
+        }
+    }
+
+    fn of<'a, S: Deserialize<'a>>(
+        answer: &'a [u8],
+        mut packets_of: impl FnMut(&str, S) -> Result<Vec<StoredPacket>, String>,
+    ) -> Result<Self, Failure> {
+        let answer: Answer<Hit<'_, S>> = whole(answer)?;
+        let mut page = Self {
             snapshot: answer.pit_id,
-            packets: packets.collect::<Result<_, _>>()?,
-            last,
-            longest: answer.aggregations.and_then(|found| found.longest.value).map(as_length),
-        })
+            packets: Vec::with_capacity(answer.hits.hits.len()),
+            documents: answer.hits.hits.len() as u64,
+            of_last_document: 0,
+            last: None,
+        };
+        for hit in answer.hits.hits {
+            let packets = packets_of(&hit.id, hit.source).map_err(|reason| {
+                Failure::Damaged(format!("document {} in {}: {reason}", hit.id, hit.index))
+            })?;
+            page.of_last_document = packets.len();
+            page.packets.extend(packets);
+            page.last = Some(SortKey {
+                text: hit.sort.0.unwrap_or(Cow::Borrowed(LAST_TIME)).into_owned(),
+                sequence: hit.sort.1,
+                tie_breaker: hit.sort.2,
+            });
+        }
+        Ok(page)
     }
 }
 
@@ -134,7 +156,8 @@ impl Lengths {
     pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
         let answer: Answer<LengthHit> = whole(answer)?;
         let lengths = answer.hits.hits.iter().map(|hit| hit.fields.captured_length[0]).collect();
-        Ok(Self { snapshot: answer.pit_id, lengths })
+        let longest = answer.aggregations.and_then(|found| found.longest.value).map(as_length);
+        Ok(Self { snapshot: answer.pit_id, lengths, longest })
     }
 }
 
@@ -156,7 +179,7 @@ pub(super) fn count(answer: &[u8]) -> Result<u64, Failure> {
 }
 
 #[derive(Deserialize)]
-struct Sized {
+struct SizedAnswer {
     #[serde(rename = "_shards")]
     shards: Shards,
     hits: TotalHits,
@@ -176,18 +199,39 @@ struct Total {
 #[derive(Deserialize)]
 struct SizedAggregations {
     bytes: Number,
+    packets: Number,
+    partial: Documents,
 }
 
-/// Reads the answer to an estimate.
-pub(super) fn estimate(answer: &[u8]) -> Result<Estimate, Failure> {
-    let answer: Sized = serde_json::from_slice(answer)
-        .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
-    match answer.shards.failed {
-        0 => Ok(Estimate {
-            packets: answer.hits.total.value,
-            bytes: answer.aggregations.bytes.value.map_or(0, as_length),
-        }),
-        failed => Err(incomplete(failed)),
+#[derive(Deserialize)]
+struct Documents {
+    doc_count: u64,
+}
+
+/// How much a query finds.
+#[derive(Debug)]
+pub(super) struct Sized {
+    /// Packets and bytes; a packet that stands in two stretches counts twice.
+    pub(super) estimate: Estimate,
+    /// Whether there may be such packets.
+    pub(super) has_partial: bool,
+}
+
+impl Sized {
+    /// Reads an answer.
+    pub(super) fn read(answer: &[u8], layout: Layout) -> Result<Self, Failure> {
+        let answer: SizedAnswer = serde_json::from_slice(answer)
+            .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+        if answer.shards.failed > 0 {
+            return Err(incomplete(answer.shards.failed));
+        }
+        let found = answer.aggregations;
+        let packets = match layout {
+            Layout::Singles => answer.hits.total.value,
+            Layout::Flows => found.packets.value.map_or(0, as_length),
+        };
+        let estimate = Estimate { packets, bytes: found.bytes.value.map_or(0, as_length) };
+        Ok(Self { estimate, has_partial: found.partial.doc_count > 0 })
     }
 }
 
@@ -211,7 +255,7 @@ fn whole<'a, H: Deserialize<'a>>(answer: &'a [u8]) -> Result<Answer<H>, Failure>
     clippy::cast_sign_loss,
     reason = "float casts saturate, and lengths are small and not negative"
 )]
-fn as_length(value: f64) -> u64 {
+pub(super) fn as_length(value: f64) -> u64 {
     value as u64
 }
 
@@ -235,16 +279,15 @@ mod tests {
             "pit_id": "abc", "took": 1, "timed_out": timed_out,
             "_shards": { "total": 2, "successful": 2 - failed, "skipped": 0, "failed": failed },
             "hits": { "max_score": null, "hits": [hit] },
-            "aggregations": { "longest": { "value": 2.0 } },
         })
         .to_string()
     }
 
     #[test]
     fn a_page_tells_packets_and_place() {
-        let page = Page::read(answer(false, 0).as_bytes()).unwrap();
-        assert_eq!(page.packets.len(), 1);
-        assert_eq!((page.snapshot.as_str(), page.longest), ("abc", Some(2)));
+        let page = Page::read(answer(false, 0).as_bytes(), Layout::Singles).unwrap();
+        assert_eq!((page.packets.len(), page.documents, page.of_last_document), (1, 1, 1));
+        assert_eq!(page.snapshot, "abc");
         let place = json!(["2023-11-14T22:13:20.000000001Z", 1, 4_294_967_298_i64]);
         assert_eq!(page.last.unwrap().to_json(), place);
     }
@@ -252,7 +295,7 @@ mod tests {
     #[test]
     fn the_last_time_is_a_place_too() {
         let answer = answer(false, 0).replace(r#"["2023-11-14T22:13:20.000000001Z",1"#, "[null,1");
-        let last = Page::read(answer.as_bytes()).unwrap().last.unwrap();
+        let last = Page::read(answer.as_bytes(), Layout::Singles).unwrap().last.unwrap();
         assert_eq!(last.to_json()[0], LAST_TIME);
         let time = crate::packet::Timestamp::from_nanoseconds(i64::MAX.into());
         assert_eq!(time.to_string(), LAST_TIME);
@@ -261,7 +304,8 @@ mod tests {
     #[test]
     fn a_part_is_an_error() {
         for (timed_out, failed) in [(true, 0), (false, 1)] {
-            let failure = Page::read(answer(timed_out, failed).as_bytes()).unwrap_err();
+            let failure =
+                Page::read(answer(timed_out, failed).as_bytes(), Layout::Singles).unwrap_err();
             assert!(matches!(failure, Failure::Incomplete(_)), "{failure}");
         }
         let answer = |failed: u64| json!({ "count": 7, "_shards": { "failed": failed } });

@@ -9,16 +9,21 @@ use super::client::{Client, Request};
 use super::partition::Period;
 use crate::packet::Timestamp;
 use crate::store::retention::{self, Slice};
-use crate::store::{PruneReport, PruneScope, StoreResult};
+use crate::store::{Layout, PruneReport, PruneScope, StoreResult};
 
 /// The partitions, by the end of their time.
 pub(super) async fn slices(client: &Client, archive: &Archive) -> StoreResult<Vec<Slice>> {
-    let partitions = archive.meta(client).await?.partitions(archive)?;
+    let meta = archive.meta(client).await?;
+    let partitions = meta.partitions(archive)?;
     let found = async {
         let periods = archive.partitions(client).await?;
         let statistics = statistics(client, archive).await?;
         let periods = periods.into_iter().map(|period| partitions.narrowed(period));
         let mut slices: Vec<Slice> = periods.map(|period| slice(period, &statistics)).collect();
+        if meta.layout() == Layout::Flows {
+            // How many packets are in the documents only who reads them may know.
+            slices.iter_mut().for_each(|slice| slice.packets = None);
+        }
         slices.sort_by_key(|slice| (slice.end, slice.start));
         Ok(slices)
     };

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
@@ -14,13 +15,13 @@ use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
 use super::dsl;
-use super::page::{self, Lengths, Page, SortKey};
+use super::page::{self, Lengths, Page, Sized, SortKey};
 use crate::document::fields::FieldId;
-use crate::document::sequence;
-use crate::packet::{Fingerprint, StoredPacket};
+use crate::packet::StoredPacket;
 use crate::query::{Order, Query};
+use crate::store::flows::Overlap;
 use crate::store::pushdown::{Abilities, Plan};
-use crate::store::{Estimate, Explanation, StoreError, StoreErrorKind, StoreResult};
+use crate::store::{Estimate, Explanation, Layout, StoreError, StoreErrorKind, StoreResult};
 
 /// Bytes of an answer that is asked for; two of them, and their packets, are in memory at once.
 const PAGE_BYTES: u64 = 12 << 20;
@@ -48,25 +49,38 @@ pub(super) fn fetch(
     let query = query.clone();
     let search = async move {
         let clause = clause(&client, &archive, &query).await?;
-        Ok(pages(Search { clause, order: query.order, client, index: archive.name }))
+        let layout = archive.layout(&client).await?;
+        Ok(pages(Search { clause, layout, order: query.order, client, index: archive.name }))
     };
     stream::once(search).try_flatten().boxed()
 }
 
 /// What the server is asked for `query`.
 pub(super) async fn clause(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Json> {
-    Ok(dsl::query(&plan(client, archive, query).await?.condition, &query.time))
+    let layout = archive.layout(client).await?;
+    Ok(dsl::query(&plan(client, archive, query).await?.condition, &query.time, layout))
 }
 
 /// How the server is asked for `query`.
 pub(super) async fn plan(client: &Client, archive: &Archive, query: &Query) -> StoreResult<Plan> {
     let payload = Abilities::is_about_text(&query.filter) && archive.meta(client).await?.payload;
-    Ok(Plan::new(query, &dsl::abilities(payload)))
+    Ok(Plan::new(query, &dsl::abilities(payload, archive.layout(client).await?)))
 }
 
-/// How many documents `query` finds in an archive; all of them, unlike the total of a search.
+/// How many packets `query` finds in an archive; all of them, unlike the total of a search.
 pub(super) async fn count(client: &Client, archive: &Archive, query: &Query) -> StoreResult<u64> {
-    count_of(client, archive, &clause(client, archive, query).await?).await
+    let clause = clause(client, archive, query).await?;
+    if archive.layout(client).await? == Layout::Singles {
+        return count_of(client, archive, &clause).await;
+    }
+    let found = sized(client, archive, &clause).await?;
+    if !found.has_partial {
+        return Ok(found.estimate.packets);
+    }
+    // A packet may stand in two stretches: only the packets tell.
+    fetch(client.clone(), archive.clone(), query)
+        .try_fold(0, |packets, _| future::ready(Ok(packets + 1)))
+        .await
 }
 
 /// How many documents the server finds for a clause.
@@ -88,17 +102,28 @@ pub(super) async fn estimate(
     archive: &Archive,
     query: &Query,
 ) -> StoreResult<Estimate> {
-    let length = FieldId::PacketCapturedLength.field().name;
+    let clause = clause(client, archive, query).await?;
+    Ok(sized(client, archive, &clause).await?.estimate)
+}
+
+async fn sized(client: &Client, archive: &Archive, clause: &Json) -> StoreResult<Sized> {
+    let layout = archive.layout(client).await?;
+    let sum = |field: FieldId| json!({ "sum": { "field": field.field().name } });
+    let partial = FieldId::PacketStretchPartial.field().name;
     let body = json!({
         "size": 0,
-        "query": clause(client, archive, query).await?,
+        "query": clause,
         "track_total_hits": true,
-        "aggs": { "bytes": { "sum": { "field": length } } },
+        "aggs": {
+            "bytes": sum(FieldId::PacketCapturedLength),
+            "packets": sum(FieldId::NetworkPackets),
+            "partial": { "filter": { "term": { partial: true } } },
+        },
     });
     let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
     let answer = client.send(Request::post(path).json(&body)).await;
-    let estimate = answer.and_then(|answer| page::estimate(&answer));
-    estimate.map_err(|failure| {
+    let sized = answer.and_then(|answer| Sized::read(&answer, layout));
+    sized.map_err(|failure| {
         failure.during(format!("count in {}/{}", client.address(), archive.name))
     })
 }
@@ -110,7 +135,8 @@ pub(super) async fn explain(
     query: &Query,
 ) -> StoreResult<Explanation> {
     let plan = plan(client, archive, query).await?;
-    let clause = dsl::query(&plan.condition, &query.time);
+    let layout = archive.layout(client).await?;
+    let clause = dsl::query(&plan.condition, &query.time, layout);
     let body = json!({ "query": clause, "sort": dsl::sort(query.order) });
     let request = format!("GET /{}/_search\n{body:#}", archive.name);
     Ok(Explanation { plan, request })
@@ -145,6 +171,7 @@ async fn next_page((mut pages, mut reader): Reading) -> Option<(Packets, Reading
 struct Search {
     client: Client,
     index: String,
+    layout: Layout,
     clause: Json,
     order: Order,
 }
@@ -153,12 +180,12 @@ struct Search {
 struct Cursor {
     snapshot: String,
     after: Option<SortKey>,
-    /// Captured length of the longest packet, once it is known.
+    /// Captured bytes of the longest document, once they are known.
     longest: Option<u64>,
     /// Sizes of the next pages.
     planned: VecDeque<u64>,
-    /// Packets whose order is not final, because the next page may have others that tie.
-    held_back: Vec<StoredPacket>,
+    /// Packets whose order is not final, because the next page may have others among them.
+    overlap: Overlap,
 }
 
 impl Search {
@@ -172,7 +199,7 @@ impl Search {
             after: None,
             longest: None,
             planned: VecDeque::new(),
-            held_back: Vec::new(),
+            overlap: Overlap::new(self.order),
         };
         let read = tokio::select! {
             read = self.read(&mut cursor, &pages) => read,
@@ -200,12 +227,9 @@ impl Search {
             let Some(permit) = self.reserve(cursor, pages).await? else { return Ok(()) };
             let size = self.next_size(cursor).await?;
             let page = self.page(cursor, size).await?;
-            let found = page.packets.len() as u64;
-            cursor.longest = cursor.longest.or(page.longest);
             cursor.after = page.last;
-            cursor.held_back.extend(page.packets);
-            let is_last = found < size;
-            let complete = take_ordered(&mut cursor.held_back, self.order, is_last);
+            let is_last = page.documents < size;
+            let complete = cursor.overlap.next(page.packets, page.of_last_document, is_last);
             permit.send(Ok(complete));
             if is_last {
                 return Ok(());
@@ -236,7 +260,10 @@ impl Search {
         if let Some(size) = cursor.planned.pop_front() {
             return Ok(size);
         }
-        let Some(longest) = cursor.longest else { return Ok(FIRST_PAGE) };
+        if cursor.after.is_none() {
+            return Ok(FIRST_PAGE);
+        }
+        let longest = self.longest(cursor).await?;
         let size = PAGE_BYTES / hit_bytes(longest);
         if size >= SMALLEST_PAGE {
             return Ok(size.min(LARGEST_PAGE));
@@ -255,18 +282,32 @@ impl Search {
         Ok(cursor.planned.pop_front().unwrap_or(FIRST_PAGE))
     }
 
+    /// Captured bytes of the longest document. Not asked for before the first page is there: it
+    /// takes a look at all that is found.
+    async fn longest(&self, cursor: &mut Cursor) -> Result<u64, Failure> {
+        if let Some(longest) = cursor.longest {
+            return Ok(longest);
+        }
+        let longest = json!({ "max": { "field": FieldId::PacketCapturedLength.field().name } });
+        let body = json!({
+            "size": 0,
+            "query": self.clause,
+            "track_total_hits": false,
+            "aggs": { "longest": longest },
+        });
+        let found = Lengths::read(&self.ask(cursor, body).await?)?;
+        cursor.snapshot = found.snapshot;
+        Ok(*cursor.longest.insert(found.longest.unwrap_or_default()))
+    }
+
     async fn page(&self, cursor: &mut Cursor, size: u64) -> Result<Page, Failure> {
         // Documents come whole: leaving out what is not needed makes them a third shorter, and
         // takes the server nearly twice as long (8.19, pages of 8,000).
-        let mut extra = json!({});
-        if cursor.longest.is_none() {
-            let length = FieldId::PacketCapturedLength.field().name;
-            extra["aggs"] = json!({ "longest": { "max": { "field": length } } });
-        }
-        let body = self.body(cursor, size, &extra);
+        let body = self.body(cursor, size, &json!({}));
         let answer = self.ask(cursor, body).await?;
         // Some milliseconds for each megabyte: too long for the async runtime.
-        let page = tokio::task::spawn_blocking(move || Page::read(&answer)).await;
+        let layout = self.layout;
+        let page = tokio::task::spawn_blocking(move || Page::read(&answer, layout)).await;
         let page = page.map_err(|error| Failure::NotUnderstood(error.to_string()))??;
         cursor.snapshot.clone_from(&page.snapshot);
         Ok(page)
@@ -334,67 +375,9 @@ fn page_sizes(lengths: &[u64]) -> VecDeque<u64> {
     sizes
 }
 
-/// Takes out the packets whose order is final. Those that tie at the end are held back until
-/// the next page shows that there are no more of them.
-fn take_ordered(packets: &mut Vec<StoredPacket>, order: Order, is_last: bool) -> Vec<StoredPacket> {
-    let key = |packet: &StoredPacket| sort_key(packet, order);
-    for ties in packets.chunk_by_mut(|a, b| key(a) == key(b)) {
-        ties.sort_unstable_by_key(|packet| packet.id);
-    }
-    if is_last {
-        return std::mem::take(packets);
-    }
-    let ties_at_end = packets.chunk_by(|a, b| key(a) == key(b)).last().map_or(0, <[_]>::len);
-    let rest = packets.split_off(packets.len() - ties_at_end);
-    std::mem::replace(packets, rest)
-}
-
-/// What the server sorts by.
-fn sort_key(packet: &StoredPacket, order: Order) -> (i64, Option<Fingerprint>, i64) {
-    let frame = sequence(packet.origin.frame);
-    match order {
-        Order::Time => (packet.packet.timestamp.indexed(), None, frame),
-        Order::Frame => (0, Some(packet.origin.capture), frame),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::packet::{CapturedPacket, LinkType, Origin, Source, Timestamp};
-
-    fn packet(time: i128, frame: u64, byte: u8) -> StoredPacket {
-        let packet = CapturedPacket {
-            timestamp: Timestamp::from_nanoseconds(time),
-            link_type: LinkType::ETHERNET,
-            original_length: 1,
-            data: Bytes::from(vec![byte]),
-            extras: None,
-        };
-        let source = Source { file_name: String::new(), file_path: String::new(), sensor: None };
-        let origin = Origin { capture: Fingerprint([byte; 16]), frame, source: Arc::new(source) };
-        StoredPacket::new(packet, origin)
-    }
-
-    #[test]
-    fn ties_wait_for_the_next_page_and_come_by_id() {
-        let mut ties: Vec<StoredPacket> = (0..6).map(|byte| packet(5, 1, byte)).collect();
-        ties.sort_unstable_by_key(|packet| std::cmp::Reverse(packet.id));
-        let mut held_back = vec![packet(1, 1, 9), packet(2, 1, 9)];
-        held_back.extend_from_slice(&ties[..4]);
-        let first = take_ordered(&mut held_back, Order::Time, false);
-        assert_eq!(first, [packet(1, 1, 9), packet(2, 1, 9)]);
-
-        held_back.extend_from_slice(&ties[4..]);
-        held_back.push(packet(6, 1, 9));
-        let second = take_ordered(&mut held_back, Order::Time, false);
-        ties.reverse();
-        assert_eq!(second, ties);
-        assert_eq!(take_ordered(&mut held_back, Order::Time, true), [packet(6, 1, 9)]);
-        assert_eq!(take_ordered(&mut held_back, Order::Time, true), []);
-    }
 
     #[test]
     fn long_packets_make_small_pages() {

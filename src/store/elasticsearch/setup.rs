@@ -12,7 +12,9 @@ use super::archive::{Archive, Meta, partition_name};
 use super::client::{Client, Request};
 use super::keys::{self, Key, Role};
 use super::{probe, template};
-use crate::store::{SetupOptions, SetupReport, SetupStep, StoreError, StoreErrorKind, StoreResult};
+use crate::store::{
+    Layout, SetupOptions, SetupReport, SetupStep, StoreError, StoreErrorKind, StoreResult,
+};
 
 /// While a new server makes its security index, it refuses every login for some seconds; a wrong
 /// password is called wrong after this.
@@ -105,7 +107,7 @@ async fn make_template(
     let mut meta = match &existing {
         // What decides over the index of a packet must never change.
         Some(_) => archive.meta(client).await?,
-        None => Meta::new(options.partition),
+        None => Meta::new(options.partition, options.layout.unwrap_or_default()),
     };
     let payload_is_new = options.index_payload && !meta.payload;
     meta.payload |= options.index_payload;
@@ -125,6 +127,16 @@ async fn make_template(
     if existing.is_some() && meta.partition != partition_name(options.partition) {
         let outcome = format!("stays {}: packets stored so far would not be found", meta.partition);
         steps.push(step("partition", outcome));
+    }
+    if options.layout.is_some_and(|layout| layout != meta.layout()) {
+        let outcome = format!(
+            "stays {}: packets would be stored a second time; another archive (--index NAME) may \
+             have another",
+            meta.layout
+        );
+        steps.push(step("layout", outcome));
+    } else if meta.layout() != Layout::default() {
+        steps.push(step("layout", meta.layout.clone()));
     }
     if meta.payload {
         let outcome = match (payload_is_new, existing.is_some()) {

@@ -5,10 +5,11 @@ use serde_json::{Value as Json, json};
 use super::answer::Failure;
 use super::archive::{Archive, Meta};
 use super::client::{Client, Request};
+use super::page;
 use super::partition::day_name;
 use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
-use crate::store::{StoreErrorKind, StoreResult, StoreStatus};
+use crate::store::{Layout, StoreErrorKind, StoreResult, StoreStatus};
 
 const DAY: i128 = 86_400 * 1_000_000_000;
 /// Days in one answer; a thousand years come in forty of them.
@@ -41,20 +42,27 @@ async fn look(
         may_prune: Some(rights.prune),
         ..StoreStatus::default()
     };
-    if meta.is_none() {
-        return Ok(status);
-    }
+    let Some(meta) = meta else { return Ok(status) };
     if let Some(partitions) = allowed(archive.partitions(client).await)? {
         status.partitions = Some(partitions.len() as u64);
     }
-    if let Some((packets, bytes)) = allowed(statistics(client, archive).await)? {
-        status.packets = Some(packets);
+    let layout = meta.layout();
+    status.layout = Some(layout);
+    if let Some((documents, bytes)) = allowed(statistics(client, archive).await)? {
+        status.packets = (layout == Layout::Singles).then_some(documents);
         status.bytes = Some(bytes);
     }
     if rights.read {
-        let (packets, earliest) = outermost(client, archive, "asc").await?;
-        let (_, latest) = outermost(client, archive, "desc").await?;
-        status.packets = Some(packets);
+        let last = match layout {
+            Layout::Singles => FieldId::Timestamp,
+            Layout::Flows => FieldId::EventEnd,
+        };
+        let (documents, earliest) = outermost(client, archive, FieldId::Timestamp, "asc").await?;
+        let (_, latest) = outermost(client, archive, last, "desc").await?;
+        status.packets = match layout {
+            Layout::Singles => Some(documents),
+            Layout::Flows => Some(packets_of_stretches(client, archive).await?),
+        };
         (status.earliest, status.latest) = (earliest, latest);
         status.gaps = gaps(client, archive).await?;
     }
@@ -109,7 +117,7 @@ async fn server(client: &Client) -> Result<String, Failure> {
     Ok(format!("Elasticsearch {}at {}", version.unwrap_or_default(), client.address()))
 }
 
-/// Packets, and bytes on disk with all replicas.
+/// Documents, and bytes on disk with all replicas.
 async fn statistics(client: &Client, archive: &Archive) -> Result<(u64, u64), Failure> {
     let path = format!(
         "{}/_stats/docs,store?filter_path=_all.primaries.docs.count,_all.total.store.size_in_bytes",
@@ -122,13 +130,23 @@ async fn statistics(client: &Client, archive: &Archive) -> Result<(u64, u64), Fa
     Ok((packets, bytes))
 }
 
-/// How many packets there are, and the time of the first in this order.
+/// Packets in all stretches; one that stands in two of them counts twice.
+async fn packets_of_stretches(client: &Client, archive: &Archive) -> Result<u64, Failure> {
+    let sum = json!({ "sum": { "field": FieldId::NetworkPackets.field().name } });
+    let body = json!({ "size": 0, "aggs": { "packets": sum } });
+    let answer = search(client, archive, &body).await?;
+    let packets = answer["aggregations"]["packets"]["value"].as_f64().unwrap_or_default();
+    Ok(page::as_length(packets))
+}
+
+/// How many documents there are, and the time of the first by this time and order.
 async fn outermost(
     client: &Client,
     archive: &Archive,
+    time: FieldId,
     order: &str,
 ) -> Result<(u64, Option<Timestamp>), Failure> {
-    let field = FieldId::Timestamp.field().name;
+    let field = time.field().name;
     let answer = search(
         client,
         archive,
@@ -143,14 +161,15 @@ async fn outermost(
     .await?;
     let packets = answer["hits"]["total"]["value"].as_u64().unwrap_or_default();
     let source = &answer["hits"]["hits"][0]["_source"];
-    Ok((packets, time_of(source)))
+    Ok((packets, time_of(source, field)))
 }
 
-fn time_of(source: &Json) -> Option<Timestamp> {
+fn time_of(source: &Json, field: &str) -> Option<Timestamp> {
     if let Some(exact) = source["packet"]["time"].as_str() {
         return exact.parse().ok().map(Timestamp::from_nanoseconds);
     }
-    let time: jiff::Timestamp = source["@timestamp"].as_str()?.parse().ok()?;
+    let time = source.pointer(&format!("/{}", field.replace('.', "/")))?;
+    let time: jiff::Timestamp = time.as_str()?.parse().ok()?;
     Some(Timestamp::from_nanoseconds(time.as_nanosecond()))
 }
 
@@ -211,9 +230,9 @@ mod tests {
     fn a_time_outside_the_index_is_told_exactly() {
         let source = json!({ "@timestamp": "1970-01-01T00:00:00.000000000Z",
             "packet": { "time": "-5" } });
-        assert_eq!(time_of(&source), Some(Timestamp::from_nanoseconds(-5)));
+        assert_eq!(time_of(&source, "@timestamp"), Some(Timestamp::from_nanoseconds(-5)));
         let source = json!({ "@timestamp": "1970-01-01T00:00:00.000000007Z" });
-        assert_eq!(time_of(&source), Some(Timestamp::from_nanoseconds(7)));
-        assert_eq!(time_of(&Json::Null), None);
+        assert_eq!(time_of(&source, "@timestamp"), Some(Timestamp::from_nanoseconds(7)));
+        assert_eq!(time_of(&Json::Null, "@timestamp"), None);
     }
 }

@@ -89,5 +89,7 @@ fn needs_pcapng() -> Json {
         { "term": { "_ignored": comment } },
         { "range": { FieldId::PacketCapturedLength.field().name: { "gt": LONGEST_IN_PCAP } } },
         { "range": { FieldId::Timestamp.field().name: { "gte": beyond_pcap } } },
+        // Of a stretch of packets.
+        { "range": { FieldId::EventEnd.field().name: { "gte": beyond_pcap } } },
     ] } })
 }

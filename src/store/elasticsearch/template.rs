@@ -86,14 +86,15 @@ fn collect_leaves(value: &Json, path: String, leaves: &mut BTreeMap<String, Stri
 mod tests {
     use super::*;
     use crate::document::fields::{FIELDS, Field, KEYWORD_LIMIT, Kind};
-    use crate::store::Partition;
+    use crate::store::{Layout, Partition};
 
     fn template() -> Json {
-        render(&Archive::new("pcap-x").unwrap(), &Meta::new(Partition::Day), 3).unwrap()
+        render(&Archive::new("pcap-x").unwrap(), &Meta::new(Partition::Day, Layout::Singles), 3)
+            .unwrap()
     }
 
     fn template_with_payload() -> Json {
-        let meta = Meta { payload: true, ..Meta::new(Partition::Day) };
+        let meta = Meta { payload: true, ..Meta::new(Partition::Day, Layout::Singles) };
         render(&Archive::new("pcap-x").unwrap(), &meta, 3).unwrap()
     }
 

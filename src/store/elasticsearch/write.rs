@@ -10,12 +10,12 @@ use tokio::sync::OnceCell;
 
 use super::answer::Failure;
 use super::archive::Archive;
-use super::bulk::{self, Body, Form, Item, Reply, Verdict};
+use super::bulk::{self, Body, Form, Item, Reply, Unit, Verdict};
 use super::client::{Client, Request};
 use super::partition::Partitions;
 use crate::document::fields::FieldId;
 use crate::packet::PacketRecord;
-use crate::store::{AppendOutcome, Rejection, StoreError, StoreErrorKind, StoreResult};
+use crate::store::{AppendOutcome, Layout, Rejection, StoreError, StoreErrorKind, StoreResult};
 
 /// Requests of one batch under way at once: one is written while the server works on another.
 const REQUESTS_AT_ONCE: usize = 2;
@@ -32,6 +32,7 @@ pub(super) struct Writer {
 #[derive(Debug)]
 struct Target {
     partitions: Arc<Partitions>,
+    layout: Layout,
     /// Whether packets have the terms of their payload with them.
     payload: bool,
     /// Whether an index takes these terms: one that was made before it was asked for does not.
@@ -56,12 +57,11 @@ impl Writer {
     ) -> StoreResult<AppendOutcome> {
         let target = self.target(client, archive).await?;
         let operation = format!("store {} packets at {}", records.len(), client.address());
-        let pieces = bulk::cut(&records, target.payload);
         let batch = Batch { writer: self, client, target, records };
+        let bodies = batch.cut().await.map_err(|failure| failure.during_writing(&operation))?;
         let mut outcome = AppendOutcome::default();
-        let mut stored = stream::iter(pieces)
-            .map(|piece| batch.store(piece.collect()))
-            .buffered(REQUESTS_AT_ONCE);
+        let mut stored =
+            stream::iter(bodies).map(|units| batch.store(units)).buffered(REQUESTS_AT_ONCE);
         while let Some(part) =
             stored.try_next().await.map_err(|failure| failure.during_writing(&operation))?
         {
@@ -75,6 +75,7 @@ impl Writer {
             let meta = archive.meta(client).await?;
             Ok(Target {
                 partitions: Arc::new(meta.partitions(archive)?),
+                layout: meta.layout(),
                 payload: meta.payload,
                 takes_payload: Mutex::default(),
             })
@@ -179,35 +180,48 @@ async fn refresh(client: &Client, archive: &Archive, indices: &[String]) -> Stor
 }
 
 impl Batch<'_> {
-    /// Stores the packets at `positions`: first as they are; refused ones once more with less.
-    async fn store(&self, positions: Vec<usize>) -> Result<AppendOutcome, Failure> {
+    async fn cut(&self) -> Result<Vec<Vec<Unit>>, Failure> {
+        let (records, partitions) = (self.records.clone(), self.target.partitions.clone());
+        let (layout, payload) = (self.target.layout, self.target.payload);
+        let cut =
+            tokio::task::spawn_blocking(move || bulk::cut(&records, layout, payload, &partitions));
+        cut.await.map_err(|error| Failure::NotUnderstood(error.to_string()))
+    }
+
+    /// Stores the packets of `units`: first as they are; refused ones once more with less.
+    async fn store(&self, units: Vec<Unit>) -> Result<AppendOutcome, Failure> {
         let mut outcome = AppendOutcome::default();
-        let mut work = vec![(positions, Form::Full)];
-        while let Some((positions, form)) = work.pop() {
-            let items = match self.send(&positions, form).await {
+        let mut work = vec![(units, Form::Full)];
+        while let Some((units, form)) = work.pop() {
+            let items = match self.send(&units, form).await {
                 Ok(items) => items,
                 Err(failure) if failure.has_status(413) => {
-                    if let [position] = *positions {
-                        self.reject(&mut outcome, position, "it is larger than the server takes");
+                    let (first, second) = halves(units);
+                    if let ([unit], true) = (first.as_slice(), second.is_empty()) {
+                        self.reject(&mut outcome, unit, "it is larger than the server takes");
                     } else {
-                        let (first, second) = positions.split_at(positions.len() / 2);
-                        work.extend([(second.to_vec(), form), (first.to_vec(), form)]);
+                        work.extend([(second, form), (first, form)]);
                     }
                     continue;
                 }
                 Err(failure) => return Err(failure),
             };
             let mut refused = Vec::new();
-            for (position, item) in positions.into_iter().zip(items) {
+            for (unit, item) in units.into_iter().zip(items) {
+                let packets = unit.positions.len() as u64;
                 match item.verdict() {
-                    Verdict::Stored => outcome.stored += 1,
-                    Verdict::Duplicate => outcome.duplicates += 1,
+                    Verdict::Stored => outcome.stored += packets,
+                    Verdict::Duplicate => outcome.duplicates += packets,
                     Verdict::Busy(reason) => {
-                        outcome.retry.push(position);
+                        outcome.retry.extend(unit.positions);
                         outcome.retry_reason.get_or_insert(reason);
                     }
-                    Verdict::Refused(_) if form == Form::Full => refused.push(position),
-                    Verdict::Refused(reason) => self.reject(&mut outcome, position, &reason),
+                    Verdict::Refused(_) if form == Form::Full => refused.push(unit),
+                    Verdict::Refused(_) if packets > 1 => {
+                        let (first, second) = halves(vec![unit]);
+                        work.extend([(second, form), (first, form)]);
+                    }
+                    Verdict::Refused(reason) => self.reject(&mut outcome, &unit, &reason),
                     Verdict::Failed(refusal) => return Err(Failure::Refused(refusal)),
                 }
             }
@@ -218,37 +232,55 @@ impl Batch<'_> {
         Ok(outcome)
     }
 
-    async fn send(&self, positions: &[usize], form: Form) -> Result<Vec<Item>, Failure> {
-        let body = self.encode(positions, form).await?;
+    async fn send(&self, units: &[Unit], form: Form) -> Result<Vec<Item>, Failure> {
+        let body = self.encode(units, form).await?;
         // Noted before it is sent: a request whose answer is lost may have stored packets.
         self.writer.unflushed().extend(body.indices);
         let reply: Reply = self.client.ask(Request::post(bulk::PATH).lines(body.lines)).await?;
-        if reply.items.len() != positions.len() {
-            let reason = format!("{} packets, {} answers", positions.len(), reply.items.len());
+        if reply.items.len() != units.len() {
+            let reason = format!("{} documents, {} answers", units.len(), reply.items.len());
             return Err(Failure::NotUnderstood(reason));
         }
         Ok(reply.items)
     }
 
     /// Takes some milliseconds for each megabyte: too long for the async runtime.
-    async fn encode(&self, positions: &[usize], form: Form) -> Result<Body, Failure> {
+    async fn encode(&self, units: &[Unit], form: Form) -> Result<Body, Failure> {
         let (records, partitions) = (self.records.clone(), self.target.partitions.clone());
         let mut with_payload = BTreeSet::new();
         if self.target.payload {
-            let indices = bulk::indices(&records, positions, &partitions);
+            let indices = bulk::indices(&records, units, &partitions);
             with_payload = self.target.with_payload(self.client, indices).await?;
         }
-        let positions = positions.to_vec();
+        let (units, layout) = (units.to_vec(), self.target.layout);
         let written = tokio::task::spawn_blocking(move || {
-            bulk::encode(&records, &positions, form, &partitions, &with_payload)
+            bulk::encode(&records, &units, layout, form, &partitions, &with_payload)
         });
-        written.await.map_err(|error| Failure::NotUnderstood(error.to_string()))
+        let written = written.await.map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+        written.map_err(|error| Failure::NotUnderstood(error.to_string()))
     }
 
-    fn reject(&self, outcome: &mut AppendOutcome, index: usize, reason: &str) {
-        let id = self.records[index].stored.id;
-        outcome.rejected.push(Rejection { index, id, reason: reason.to_owned() });
+    fn reject(&self, outcome: &mut AppendOutcome, unit: &Unit, reason: &str) {
+        for index in unit.positions.iter().copied() {
+            let id = self.records[index].stored.id;
+            outcome.rejected.push(Rejection { index, id, reason: reason.to_owned() });
+        }
     }
+}
+
+/// The first half of the documents and the second; of the packets of a single document.
+fn halves(mut units: Vec<Unit>) -> (Vec<Unit>, Vec<Unit>) {
+    if let [unit] = units.as_mut_slice() {
+        let half = unit.positions.len().div_ceil(2);
+        let second = unit.positions.split_off(half);
+        if second.is_empty() {
+            return (units, Vec::new());
+        }
+        unit.is_whole = false;
+        return (units, vec![Unit { positions: second, is_whole: false }]);
+    }
+    let second = units.split_off(units.len() / 2);
+    (units, second)
 }
 
 fn merge(total: &mut AppendOutcome, part: AppendOutcome) {

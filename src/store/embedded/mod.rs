@@ -45,7 +45,7 @@ use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::Query;
 use crate::store::pushdown::Plan;
 use crate::store::{
-    Access, AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, PacketStore,
+    Access, AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, Layout, PacketStore,
     PruneReport, PruneScope, SetupOptions, SetupReport, SetupStep, Slice, StoreError,
     StoreErrorKind, StoreResult, StoreStatus, StoreUrl, Survey,
 };
@@ -350,6 +350,7 @@ fn status_of(folder: &Folder) -> StoreResult<StoreStatus> {
         gaps: coverage.gaps(),
         bytes: Some(folder.bytes()?),
         partitions: None,
+        layout: Some(Layout::Singles),
         payload_index: has_payload(searcher.schema()),
     })
 }

@@ -25,6 +25,8 @@ impl Abilities {
     /// What the field that answers for `field` is asked.
     pub(super) fn field(&self, field: FieldId, ask: impl Fn(FieldId) -> Condition) -> Bounds {
         match (self.answering)(field) {
+            // What one of several packets has says nothing of the others.
+            Answering::Itself if self.several_packets => Bounds::at_most(ask(field)),
             Answering::Itself => Bounds::exact(ask(field)),
             Answering::Other(other) => Bounds::at_most(ask(other)),
             Answering::Nothing => Bounds::UNKNOWN,

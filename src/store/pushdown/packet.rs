@@ -127,6 +127,8 @@ impl Abilities {
             Predicate::Capture(capture) => {
                 self.field(FieldId::PacketCapture, |id| Condition::is(id, capture.to_string()))
             }
+            // The ids of packets stand in their own documents only.
+            Predicate::Id(_) if self.several_packets => Bounds::UNKNOWN,
             Predicate::Id(id) => Bounds::exact(Condition::Ids(vec![*id])),
             Predicate::Chain(..)
             | Predicate::Way(_)

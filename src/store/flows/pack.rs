@@ -1,0 +1,189 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use zstd::bulk::{Compressor, Decompressor};
+
+use crate::packet::{
+    CapturedPacket, Extras, Fingerprint, LinkType, Origin, PacketRecord, Source, StoredPacket,
+    Timestamp,
+};
+
+/// Version of the bytes, which stands before them.
+const VERSION: u8 = 1;
+/// Captured bytes of one conversation repeat themselves so soon that more effort finds no more.
+const EFFORT: i32 = 1;
+
+/// The packets of a stretch but for their captured bytes, which follow one behind the other.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    capture: [u8; 16],
+    sources: Vec<Arc<Source>>,
+    extras: Vec<Arc<Extras>>,
+    packets: Vec<Packet>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Packet {
+    /// Since the packet before it, in nanoseconds; of the first, since 1970.
+    time: i128,
+    /// Since the packet before it.
+    frame: i128,
+    link_type: u16,
+    original_length: u32,
+    captured_length: u32,
+    /// Its place in `sources`.
+    source: u32,
+    /// Its place in `extras`, and one more; 0 for none.
+    extras: u32,
+}
+
+/// Why bytes cannot be read as packets.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::store) enum PackError {
+    #[error("a stretch of packets is shorter than its own head")]
+    Short,
+    #[error("a stretch of packets has version {0}, and this program knows version {VERSION}")]
+    Version(u8),
+    #[error("a stretch of packets cannot be read: {0}")]
+    Head(#[from] postcard::Error),
+    #[error("a stretch of packets cannot be compressed or decompressed: {0}")]
+    Compression(#[from] io::Error),
+}
+
+/// Packs stretches, one after the other.
+pub(in crate::store) struct Packer {
+    compressor: Compressor<'static>,
+    plain: Vec<u8>,
+}
+
+impl Packer {
+    pub(in crate::store) fn new() -> Result<Self, PackError> {
+        Ok(Self { compressor: Compressor::new(EFFORT)?, plain: Vec::new() })
+    }
+
+    /// Packets of one capture as bytes.
+    pub(in crate::store) fn pack(
+        &mut self,
+        records: &[&PacketRecord],
+    ) -> Result<Vec<u8>, PackError> {
+        self.plain.clear();
+        let plain = postcard::to_extend(&head(records), std::mem::take(&mut self.plain))?;
+        self.plain = plain;
+        for record in records {
+            self.plain.extend_from_slice(&record.stored.packet.data);
+        }
+        let length = u64::try_from(self.plain.len()).unwrap_or(u64::MAX);
+        let mut packed = Vec::with_capacity(64 + self.plain.len() / 2);
+        packed.push(VERSION);
+        packed.extend_from_slice(&length.to_le_bytes());
+        packed.extend_from_slice(&self.compressor.compress(&self.plain)?);
+        Ok(packed)
+    }
+}
+
+fn head(records: &[&PacketRecord]) -> Head {
+    let mut sources = Table::default();
+    let mut extras = Table::default();
+    let (mut time, mut frame) = (0, 0);
+    let packets = records.iter().map(|record| {
+        let StoredPacket { packet, origin, .. } = &record.stored;
+        let (now, number) = (packet.timestamp.nanoseconds(), i128::from(origin.frame));
+        let one = Packet {
+            // Times of damaged captures may lie farther apart than there are numbers.
+            time: now.wrapping_sub(std::mem::replace(&mut time, now)),
+            frame: number - std::mem::replace(&mut frame, number),
+            link_type: packet.link_type.0,
+            original_length: packet.original_length,
+            captured_length: packet.captured_length(),
+            source: sources.place(&origin.source),
+            extras: packet.extras.as_ref().map_or(0, |some| extras.place(some) + 1),
+        };
+        one
+    });
+    let packets = packets.collect();
+    let capture = records.first().map_or([0; 16], |record| record.stored.origin.capture.0);
+    Head { capture, sources: sources.values, extras: extras.values, packets }
+}
+
+/// Each value once, by its place.
+struct Table<T> {
+    places: HashMap<Arc<T>, u32>,
+    values: Vec<Arc<T>>,
+    last: Option<(Arc<T>, u32)>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), values: Vec::new(), last: None }
+    }
+}
+
+impl<T: Eq + std::hash::Hash> Table<T> {
+    fn place(&mut self, value: &Arc<T>) -> u32 {
+        // Mostly it is the very one of the packet before.
+        if let Some((last, place)) = &self.last
+            && Arc::ptr_eq(last, value)
+        {
+            return *place;
+        }
+        let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        let place = match self.places.entry(value.clone()) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                self.values.push(value.clone());
+                *new.insert(next)
+            }
+        };
+        self.last = Some((value.clone(), place));
+        place
+    }
+}
+
+/// The packets in these bytes, in the order in which they were packed.
+pub(in crate::store) fn unpack(packed: &[u8]) -> Result<Vec<StoredPacket>, PackError> {
+    let (version, rest) = packed.split_first().ok_or(PackError::Short)?;
+    if *version != VERSION {
+        return Err(PackError::Version(*version));
+    }
+    let (length, compressed) = rest.split_first_chunk().ok_or(PackError::Short)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| PackError::Short)?;
+    // What compresses better than zstd can is no stretch, and takes no memory.
+    if length / (128 << 10) > compressed.len() {
+        return Err(PackError::Short);
+    }
+    let plain = Bytes::from(Decompressor::new()?.decompress(compressed, length)?);
+    let (head, data): (Head, &[u8]) = postcard::take_from_bytes(&plain)?;
+    let mut place = plain.len() - data.len();
+    let (mut time, mut frame) = (0_i128, 0_i128);
+    let capture = Fingerprint(head.capture);
+    let mut packets = Vec::with_capacity(head.packets.len());
+    for packet in head.packets {
+        time = time.wrapping_add(packet.time);
+        frame = frame.wrapping_add(packet.frame);
+        let end = place + packet.captured_length as usize;
+        if end > plain.len() {
+            return Err(PackError::Short);
+        }
+        let source = head.sources.get(packet.source as usize).ok_or(PackError::Short)?;
+        let extras = match packet.extras.checked_sub(1) {
+            Some(number) => Some(head.extras.get(number as usize).ok_or(PackError::Short)?.clone()),
+            None => None,
+        };
+        let captured = CapturedPacket {
+            timestamp: Timestamp::from_nanoseconds(time),
+            link_type: LinkType(packet.link_type),
+            original_length: packet.original_length,
+            data: plain.slice(place..end),
+            extras,
+        };
+        let frame = u64::try_from(frame).map_err(|_| PackError::Short)?;
+        let origin = Origin { capture, frame, source: source.clone() };
+        packets.push(StoredPacket::new(captured, origin));
+        place = end;
+    }
+    Ok(packets)
+}
