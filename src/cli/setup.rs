@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output};
-use crate::store::{KibanaOptions, Layout, Partition, SetupOptions, StoreUrl};
+use crate::store::{Codec, KibanaOptions, Layout, Partition, SetupOptions, StoreUrl};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -37,6 +37,10 @@ pub(super) struct SetupArgs {
         value_parser = clap::value_parser!(u32).range(1..=1024)
     )]
     shards: Option<u32>,
+    /// How documents are compressed: `default` is LZ4, quick to read; `best_compression` is zstd,
+    /// smaller. Without it, single packets get the one and stretches the other
+    #[arg(long, value_enum, env = "PCAP_ARCHIVER_CODEC")]
+    codec: Option<CodecArg>,
     /// Index the text in packets, so that a search for text is a look-up: from the next partition
     /// on with Elasticsearch, from its making on with the embedded store
     #[arg(long, env = "PCAP_ARCHIVER_INDEX_PAYLOAD")]
@@ -94,6 +98,22 @@ impl From<LayoutArg> for Layout {
     }
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CodecArg {
+    Default,
+    #[value(name = "best_compression")]
+    BestCompression,
+}
+
+impl From<CodecArg> for Codec {
+    fn from(codec: CodecArg) -> Self {
+        match codec {
+            CodecArg::Default => Self::Default,
+            CodecArg::BestCompression => Self::BestCompression,
+        }
+    }
+}
+
 impl SetupArgs {
     pub(super) async fn run(self, store: &StoreArgs) -> anyhow::Result<Ended> {
         let url = store.url()?;
@@ -118,6 +138,7 @@ impl SetupArgs {
             partition: self.partition.into(),
             layout: self.layout.map(Into::into),
             shards: self.shards,
+            codec: self.codec.map(Into::into),
             kibana,
             index_payload: self.index_payload,
         };

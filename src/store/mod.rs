@@ -163,6 +163,9 @@ pub struct SetupOptions {
     pub layout: Option<Layout>,
     /// Primary shards of each partition.
     pub shards: Option<u32>,
+    /// How stored documents are compressed, where the store lets one choose. From the next
+    /// partition on.
+    pub codec: Option<Codec>,
     /// Index the text in packets, so that a search for text need not read them all. On
     /// Elasticsearch it begins with the next partition, and stays; the embedded store is made
     /// with it or without.
@@ -193,6 +196,26 @@ pub struct KibanaOptions {
     pub url: StoreUrl,
     /// Address of the web page, as browsers reach it, without a slash at its end.
     pub web_url: String,
+}
+
+/// How Elasticsearch compresses stored documents (`index.codec`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// LZ4 in small blocks: quick to read.
+    Default,
+    /// zstd in large blocks, each of which is decompressed for a single document.
+    BestCompression,
+}
+
+impl Codec {
+    /// The value of the setting.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::BestCompression => "best_compression",
+        }
+    }
 }
 
 /// What a document of a store is.

@@ -111,8 +111,8 @@ async fn make_template(
     };
     let payload_is_new = options.index_payload && !meta.payload;
     meta.payload |= options.index_payload;
-    let shards = options.shards.or(existing.as_ref().and_then(template::shards)).unwrap_or(1);
-    let wanted = template::render(archive, &meta, shards)
+    let settings = template::Settings::new(options, existing.as_ref(), meta.layout());
+    let wanted = template::render(archive, &meta, &settings)
         .map_err(|error| StoreError::new(StoreErrorKind::Other, operation(), error))?;
     let outcome = match &existing {
         Some(existing) if template::is_same(existing, &wanted) => "unchanged",

@@ -6,17 +6,47 @@ use serde_json::{Value as Json, json};
 
 use super::archive::{Archive, Meta};
 use crate::document::fields::FieldId;
+use crate::store::{Codec, Layout, SetupOptions};
 
 const TEMPLATE: &str = include_str!("../../../elastic-setup/index-template.json");
+
+/// What of a template may change from partition to partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// Primary shards.
+    pub(super) shards: u32,
+    /// `index.codec`
+    pub(super) codec: String,
+}
+
+impl Settings {
+    /// What is asked for; else what the template has; else what is best for the layout.
+    pub(super) fn new(options: &SetupOptions, existing: Option<&Json>, layout: Layout) -> Self {
+        let before = existing.map(|template| &template["template"]["settings"]["index"]);
+        let shards = before.and_then(|index| index["number_of_shards"].as_str()?.parse().ok());
+        let codec = before.and_then(|index| index["codec"].as_str());
+        let best = match layout {
+            // A page of packets would decompress a large block for each of them.
+            Layout::Singles => Codec::Default,
+            Layout::Flows => Codec::BestCompression,
+        };
+        Self {
+            shards: options.shards.or(shards).unwrap_or(1),
+            codec: options.codec.map(Codec::name).or(codec).unwrap_or(best.name()).to_owned(),
+        }
+    }
+}
 
 /// The template of an archive.
 pub(super) fn render(
     archive: &Archive,
     meta: &Meta,
-    shards: u32,
+    settings: &Settings,
 ) -> Result<Json, serde_json::Error> {
     let mut template: Json = serde_json::from_str(&TEMPLATE.replace("{index}", &archive.name))?;
-    template["template"]["settings"]["index"]["number_of_shards"] = json!(shards.to_string());
+    let index = &mut template["template"]["settings"]["index"];
+    index["number_of_shards"] = json!(settings.shards.to_string());
+    index["codec"] = json!(settings.codec);
     // Of two archives whose names begin alike, the one with the longer name has its indices.
     let priority = template["priority"].as_u64().unwrap_or_default() + archive.name.len() as u64;
     template["priority"] = json!(priority);
@@ -51,11 +81,6 @@ pub(super) fn setup_index(meta: &Meta) -> Json {
     })
 }
 
-/// Shards that a template gives a partition.
-pub(super) fn shards(template: &Json) -> Option<u32> {
-    template["template"]["settings"]["index"]["number_of_shards"].as_str()?.parse().ok()
-}
-
 /// Whether two templates say the same. Elasticsearch writes some numbers and booleans as text.
 pub(super) fn is_same(one: &Json, other: &Json) -> bool {
     let leaves = |template: &Json| {
@@ -86,16 +111,19 @@ fn collect_leaves(value: &Json, path: String, leaves: &mut BTreeMap<String, Stri
 mod tests {
     use super::*;
     use crate::document::fields::{FIELDS, Field, KEYWORD_LIMIT, Kind};
-    use crate::store::{Layout, Partition};
+    use crate::store::Partition;
+
+    fn rendered(meta: &Meta) -> Json {
+        let settings = Settings { shards: 3, codec: "default".to_owned() };
+        render(&Archive::new("pcap-x").unwrap(), meta, &settings).unwrap()
+    }
 
     fn template() -> Json {
-        render(&Archive::new("pcap-x").unwrap(), &Meta::new(Partition::Day, Layout::Singles), 3)
-            .unwrap()
+        rendered(&Meta::new(Partition::Day, Layout::Singles))
     }
 
     fn template_with_payload() -> Json {
-        let meta = Meta { payload: true, ..Meta::new(Partition::Day, Layout::Singles) };
-        render(&Archive::new("pcap-x").unwrap(), &meta, 3).unwrap()
+        rendered(&Meta { payload: true, ..Meta::new(Partition::Day, Layout::Singles) })
     }
 
     fn mapping_of(field: &Field) -> Json {
@@ -151,7 +179,15 @@ mod tests {
         assert_eq!(template["index_patterns"], json!(["pcap-x-*"]));
         assert_eq!(template["template"]["aliases"], json!({ "pcap-x": {} }));
         assert_eq!(template["_meta"]["layout"], "singles");
-        assert_eq!(shards(&template), Some(3));
+        let index = &template["template"]["settings"]["index"];
+        assert_eq!((&index["number_of_shards"], &index["codec"]), (&json!("3"), &json!("default")));
+        let settings =
+            |options: &SetupOptions| Settings::new(options, Some(&template), Layout::Flows);
+        let kept = settings(&SetupOptions::default());
+        assert_eq!((kept.shards, kept.codec.as_str()), (3, "default"));
+        let codec = Some(Codec::BestCompression);
+        let changed = settings(&SetupOptions { shards: Some(2), codec, ..SetupOptions::default() });
+        assert_eq!((changed.shards, changed.codec.as_str()), (2, "best_compression"));
         assert!(!template.to_string().contains("{index}"));
     }
 

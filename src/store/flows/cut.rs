@@ -14,6 +14,8 @@ const MOST_BYTES: usize = LONGEST_IN_PCAP as usize;
 /// Nanoseconds between the first and the last packet of a stretch, at most: a minute. A query for a
 /// short time must not have to read a long one.
 const LONGEST: i128 = 60 * 1_000_000_000;
+/// Nanoseconds.
+const DAY: i64 = 86_400 * 1_000_000_000;
 
 /// Packets of a batch that are stored together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +32,8 @@ pub(in crate::store) struct Stretch {
 struct Key {
     capture: Fingerprint,
     window: u64,
-    /// Start of the partition.
-    partition: i128,
+    /// Start of the partition, and the day: days are told apart by when stretches begin.
+    partition: (i128, i64),
     conversation: Conversation,
 }
 
@@ -68,7 +70,7 @@ pub(in crate::store) fn cut(
         let key = Key {
             capture: stored.origin.capture,
             window,
-            partition: period.start,
+            partition: (period.start, time.indexed().div_euclid(DAY)),
             conversation: conversation(record),
         };
         let bytes = stored.packet.data.len();
@@ -133,4 +135,139 @@ fn conversation(record: &PacketRecord) -> Conversation {
     let mut ends = [layers.source_mac, layers.destination_mac];
     ends.sort_unstable();
     Conversation::Link { ends, ether_type: layers.ether_type }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packet::{
+        CapturedPacket, Layers, LinkType, NetworkKind, NetworkLayer, Origin, Source, StoredPacket,
+        Transport,
+    };
+    use std::sync::Arc;
+
+    const SECOND: i128 = 1_000_000_000;
+
+    /// A datagram between two hosts, from the one or from the other.
+    fn record(frame: u64, time: i128, client: u8, answer: bool, bytes: usize) -> PacketRecord {
+        let packet = CapturedPacket {
+            timestamp: Timestamp::from_nanoseconds(time),
+            link_type: LinkType::RAW,
+            original_length: 9,
+            data: Bytes::from(vec![client; bytes]),
+            extras: None,
+        };
+        let source = Source { file_name: String::new(), file_path: String::new(), sensor: None };
+        let origin = Origin { capture: Fingerprint([1; 16]), frame, source: Arc::new(source) };
+        let ends = [IpAddr::from([192, 0, 2, client]), IpAddr::from([198, 51, 100, 1])];
+        let (source, destination) = if answer { (1, 0) } else { (0, 1) };
+        let ports = [4_000, 53];
+        let network = NetworkLayer {
+            kind: NetworkKind::Ipv4,
+            source: ends[source],
+            destination: ends[destination],
+            next_header: 17,
+            protocol: 17,
+            fragment: None,
+            transport: Some(Transport::Udp {
+                source: ports[source],
+                destination: ports[destination],
+            }),
+        };
+        let layers = Layers { networks: vec![network], ..Layers::default() };
+        PacketRecord { stored: StoredPacket::new(packet, origin), layers }
+    }
+
+    fn places(batch: &[PacketRecord]) -> Vec<Vec<usize>> {
+        let all = |_| i128::MIN..i128::MAX;
+        cut(batch, all).into_iter().map(|stretch| stretch.positions).collect()
+    }
+
+    #[test]
+    fn both_directions_of_a_conversation_stand_together() {
+        let batch = [
+            record(1, 0, 1, false, 9),
+            record(2, 1, 2, false, 9),
+            record(3, 2, 1, true, 9),
+            record(4, 3, 2, true, 9),
+        ];
+        assert_eq!(places(&batch), [[0, 2], [1, 3]]);
+    }
+
+    #[test]
+    fn a_stretch_ends_with_packets_bytes_time_window_and_day() {
+        let many: Vec<PacketRecord> = (1..=65).map(|frame| record(frame, 0, 1, false, 9)).collect();
+        assert_eq!(places(&many).iter().map(Vec::len).collect::<Vec<_>>(), [64, 1]);
+        let two = |second: PacketRecord| places(&[record(7, 0, 1, false, 9), second]).len();
+        assert_eq!(two(record(8, 60 * SECOND, 1, false, 9)), 1);
+        assert_eq!(two(record(8, 61 * SECOND, 1, false, 9)), 2, "a minute");
+        assert_eq!(two(record(8, -SECOND, 1, false, 9)), 1, "times go back");
+        assert_eq!(two(record(8, 0, 1, false, MOST_BYTES)), 2, "bytes");
+        assert_eq!(two(record(FRAMES_PER_WINDOW, 0, 1, false, 9)), 1);
+        assert_eq!(two(record(FRAMES_PER_WINDOW + 1, 0, 1, false, 9)), 2, "another window");
+        let day = i128::from(DAY);
+        let midnight = [record(7, day - 1, 1, false, 9), record(8, day, 1, false, 9)];
+        assert_eq!(places(&midnight).len(), 2, "another day");
+        let hourly = |time: Timestamp| {
+            let hour = time.nanoseconds().div_euclid(3_600 * SECOND);
+            hour * 3_600 * SECOND..(hour + 1) * 3_600 * SECOND
+        };
+        let hour = 3_600 * SECOND;
+        let hours = [record(7, hour - 1, 1, false, 9), record(8, hour, 1, false, 9)];
+        assert_eq!(cut(&hours, hourly).len(), 2, "another partition");
+    }
+
+    #[test]
+    fn a_window_is_whole_when_all_of_it_is_there() {
+        let frames = |range: Range<u64>| -> Vec<PacketRecord> {
+            range.map(|frame| record(frame, 0, 1, false, 9)).collect()
+        };
+        let is_whole = |batch: Vec<PacketRecord>| -> Vec<bool> {
+            let mut whole: Vec<bool> = cut(&batch, |_| i128::MIN..i128::MAX)
+                .into_iter()
+                .map(|stretch| stretch.is_whole)
+                .collect();
+            whole.dedup();
+            whole
+        };
+        assert_eq!(is_whole(frames(1..1_025)), [true]);
+        assert_eq!(is_whole(frames(1..1_024)), [false]);
+        assert_eq!(is_whole(frames(2..2_049)), [false, true]);
+        let with_a_hole = [frames(1..500), frames(501..1_025)].concat();
+        assert_eq!(is_whole(with_a_hole), [false]);
+    }
+
+    proptest! {
+        /// Whoever reads windows as a whole cuts alike, whatever stands before and behind.
+        #[test]
+        fn windows_are_cut_alike(
+            clients in prop::collection::vec((0_u8..5, 0_u32..90), 3_072),
+            first in 0_usize..3,
+        ) {
+            let batch: Vec<PacketRecord> = (1..)
+                .zip(clients)
+                .map(|(frame, (client, second))| {
+                    record(frame, i128::from(second) * SECOND, client, second % 2 == 0, 40)
+                })
+                .collect();
+            let window = |number: usize| number * 1_024..(number + 1) * 1_024;
+            let ids = |records: &[PacketRecord]| -> Vec<_> {
+                let stretches = cut(records, |_| i128::MIN..i128::MAX);
+                stretches
+                    .iter()
+                    .map(|stretch| super::super::id(stretch.positions.iter().map(|p| &records[*p])))
+                    .collect()
+            };
+            let of_all = ids(&batch);
+            for id in ids(&batch[window(first)]) {
+                prop_assert!(of_all.contains(&id));
+            }
+            let mut positions: Vec<usize> = places(&batch).concat();
+            positions.sort_unstable();
+            prop_assert_eq!(positions, (0..batch.len()).collect::<Vec<_>>());
+        }
+    }
 }
