@@ -34,6 +34,7 @@ use crate::packet::{Fingerprint, Mark, Source, Trail};
 use crate::store::{PacketStore, StoreError, StoreResult};
 use budget::{Budget, Share};
 use dead_letters::DeadLetters;
+pub use dead_letters::origins_beside;
 use discover::{Discover, Recall};
 use file_state::{FileId, FileState, Finished};
 use ledger::Ledger;
