@@ -3,11 +3,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::capture::CaptureError;
 use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{Ended, output};
 use crate::describe::escape;
 use crate::ingest;
+use crate::store::PacketStore;
 use crate::verify::{self, Receipt, VerifyError};
 
 #[derive(Debug, Args)]
@@ -31,9 +33,9 @@ impl VerifyArgs {
         store.check().await?;
         let mut ended = Ended::Done;
         for file in &self.files {
-            match verify::verify(store.as_ref(), file).await {
+            match compare(store.as_ref(), file).await {
                 Ok(receipt) => {
-                    if receipt.missing > 0 {
+                    if !receipt.is_complete() {
                         ended = Ended::Incomplete;
                     }
                     print(&receipt)?;
@@ -52,8 +54,14 @@ impl VerifyArgs {
     }
 }
 
+/// Compares a file with the store, refused packets under the identity that they had.
+async fn compare(store: &dyn PacketStore, file: &Path) -> Result<Receipt, VerifyError> {
+    let origins = ingest::origins_beside(file).map_err(CaptureError::from)?;
+    verify::verify(store, file, origins).await
+}
+
 fn print(receipt: &Receipt) -> anyhow::Result<()> {
-    let verdict = if receipt.missing == 0 { "complete" } else { "INCOMPLETE" };
+    let verdict = if receipt.is_complete() { "complete" } else { "INCOMPLETE" };
     output::line(&format!(
         "{}: {verdict}: {} packets read, {} in the store, {} missing",
         escape::Path(&receipt.path.to_string_lossy()),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::capture::{CaptureWriter, Format};
 use crate::folders;
 use crate::packet::{Fingerprint, Origin, Source, StoredPacket, Timestamp};
+use crate::verify;
 
 /// The folder in the state directory.
 pub(super) const FOLDER: &str = "dead-letters";
@@ -131,6 +132,15 @@ pub(super) struct Origins {
     source: Option<Arc<Source>>,
 }
 
+/// Where the packets of a capture file came from, if it is one of refused packets.
+///
+/// # Errors
+/// When what stands beside it cannot be opened.
+pub fn origins_beside(capture: &Path) -> io::Result<Option<verify::Origins>> {
+    let next = |mut origins: Origins| Box::new(move || origins.next()) as verify::Origins;
+    Ok(Origins::beside(capture)?.map(next))
+}
+
 impl Origins {
     /// The origins that stand beside a capture file, if it is one of refused packets.
     pub(super) fn beside(capture: &Path) -> io::Result<Option<Self>> {
@@ -176,7 +186,10 @@ mod tests {
 
     use super::*;
     use crate::capture::CaptureReader;
-    use crate::packet::{CapturedPacket, LinkType};
+    use crate::decode;
+    use crate::packet::{CapturedPacket, Layers, LinkType, PacketRecord};
+    use crate::store::PacketStore as _;
+    use crate::store::memory::MemoryStore;
 
     fn stored(frame: u64) -> StoredPacket {
         let packet = CapturedPacket {
@@ -214,6 +227,30 @@ mod tests {
         assert!(origins.next().is_err());
         let reasons = fs::read_to_string(path.with_extension(REASONS)).unwrap();
         assert!(reasons.lines().next().unwrap().contains("too large"));
+    }
+
+    #[tokio::test]
+    async fn refused_packets_are_verified_under_their_identity() {
+        let state = tempfile::tempdir().unwrap();
+        let mut letters = DeadLetters::new(state.path());
+        let refused = [7, 3, 8].map(|frame| (stored(frame), "why".to_owned()));
+        let path = letters.write(&refused).unwrap().to_owned();
+        let store = MemoryStore::default();
+        let verified = async || {
+            let origins = origins_beside(&path).unwrap();
+            verify::verify(&store, &path, origins).await.unwrap()
+        };
+        let records = [7, 8].map(|frame| PacketRecord {
+            stored: stored(frame),
+            layers: decode::decode(&stored(frame).packet),
+        });
+        store.append(Arc::new(records.into())).await.unwrap();
+        let receipt = verified().await;
+        assert_eq!((receipt.read, receipt.found, receipt.missing), (3, 2, 1));
+        assert_eq!(receipt.missing_frames, [2], "as the file counts");
+        let last = PacketRecord { stored: stored(3), layers: Layers::default() };
+        store.append(Arc::new(vec![last])).await.unwrap();
+        assert!(verified().await.is_complete());
     }
 
     #[test]

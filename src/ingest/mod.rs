@@ -13,40 +13,36 @@ mod file_state;
 mod lease;
 mod ledger;
 mod pace;
+mod pipeline;
 mod pulse;
 mod purge;
 mod read;
 mod report;
 mod write;
 
+use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
-use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
-use crate::folders;
 use crate::packet::{Fingerprint, Mark, Source, Trail};
-use crate::store::{PacketStore, StoreError, StoreResult};
+use crate::store::{PacketStore, StoreError, StoreErrorKind};
 use budget::{Budget, Share};
-use dead_letters::DeadLetters;
-use discover::{Discover, Recall};
+pub use dead_letters::origins_beside;
 use file_state::{FileId, FileState, Finished};
-use ledger::Ledger;
-use pace::Pace;
-use purge::Purge;
 pub use purge::{Action, PurgeOptions, PurgeReceipt, receipts};
 pub use report::{FileOutcome, FileReport, Observer, Progress, Rejected, Totals};
 
-/// Files found and not yet read. They are only names.
-const FILE_QUEUE: usize = 64;
-/// Steps on their way from one stage to the next. Their bytes are bounded by the budget; this
-/// bounds the overhead of a stream that comes packet by packet.
-const STEP_QUEUE: usize = 4096;
+/// Before a run that the disk has ended is begun anew; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// No pause is longer. What ends a run that has gone on for longer is new.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One place to read captures from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +168,9 @@ struct Ended {
 
 /// Reads all inputs into the store and reports each file to `observer` once it is safe.
 ///
+/// While watching, a disk that fails under the store does not end the run: what was not safe yet
+/// is read again.
+///
 /// # Errors
 /// When the store cannot take packets any more. A bad file is reported, not an error.
 pub async fn run(
@@ -181,158 +180,60 @@ pub async fn run(
     observer: Arc<dyn Observer>,
     stop: &CancellationToken,
 ) -> Result<Totals, IngestError> {
-    // Ends the first stages also when the store fails, and not the rest of the program.
-    let stop = stop.child_token();
-    lease::expect_writers().map_err(IngestError::Signals)?;
-    let Some(identity) = identity(store.as_ref(), &options, &stop).await? else {
-        return Ok(Totals::default());
-    };
-    let ledger = Arc::new(open_ledger(&identity, &options)?);
-    let (files_out, files) = mpsc::channel(FILE_QUEUE);
-    let (packets_out, packets) = mpsc::channel(STEP_QUEUE);
-    let (records_out, records) = mpsc::channel(STEP_QUEUE);
-    let (budget, recall) = (Budget::new(), Arc::<Recall>::default());
-    let progress = observer.progress();
-    let mut stages: Stages = JoinSet::new();
-
-    let candidates = options.purge.clone().map(|purge_options| {
-        // Nothing may wait for a proof, which takes as long as the file is large.
-        #[expect(clippy::disallowed_methods, reason = "names only, of the files that are there")]
-        let (candidates_out, candidates) = mpsc::unbounded_channel();
-        let purge = Purge {
-            options: purge_options,
-            ledger: ledger.clone(),
-            recall: recall.clone(),
-            directory: options.state_directory.clone(),
-            store: identity,
-        };
-        // Stopped as the run is: it only does what can be done again.
-        stages.spawn(purge.run(candidates, stop.clone()).map(Ok));
-        candidates_out
-    });
-    let discover = Discover {
-        watch: options.watch,
-        progress: progress.clone(),
-        ledger: ledger.clone(),
-        recall: recall.clone(),
-        excluded: excluded(&options),
-    };
-    stages.spawn(discover.run(inputs, files_out, stop.clone()).map(Ok));
-    let reader = read::Reader {
-        sensor: options.sensor,
-        budget: budget.clone(),
-        pace: options.max_rate.map(Pace::new),
-        progress: progress.clone(),
-        ledger: ledger.clone(),
-        purge: candidates.clone(),
-        recall,
-        kept_open: read::kept_open(),
-        stop: stop.clone(),
-        runtime: tokio::runtime::Handle::current(),
-    };
-    stages.spawn_blocking(move || {
-        reader.run(files, &packets_out);
-        Ok(())
-    });
-    stages.spawn(decode::decode(packets, records_out, options.workers));
-
-    let beside = write::Beside {
-        observer,
-        progress: progress.clone(),
-        ledger,
-        dead_letters: DeadLetters::new(&options.state_directory),
-        purge: candidates,
-        stop: stop.clone(),
-    };
-    let written = write::write(records, store, beside);
-    let written = async {
-        match options.watch {
-            Some(watch) => pulse::during(watch.report_every, &progress, &budget, written).await,
-            None => written.await,
-        }
-    };
-    // Its end closes the channels behind it, stage by stage.
-    let (written, failed) = beside_stages(written, &mut stages, &stop).await;
-    if written.is_err() || options.watch.is_some() {
-        stop.cancel();
-    }
-    budget.close();
-    let failed = failed.or(failure(&mut stages).await);
-    let totals = written?;
-    failed.map_or(Ok(totals), |failed| Err(failed.into()))
-}
-
-type Stages = JoinSet<Result<(), JoinError>>;
-
-/// Does `work` to its end, and the stages beside it. When one of them panics, nothing new is begun:
-/// without it, a run that goes on for months would only seem to do all of its work.
-async fn beside_stages<T>(
-    work: impl Future<Output = T>,
-    stages: &mut Stages,
-    stop: &CancellationToken,
-) -> (T, Option<JoinError>) {
-    let mut work = std::pin::pin!(work);
-    let failed = tokio::select! {
-        done = &mut work => return (done, None),
-        failed = failure(stages) => failed,
-    };
-    if failed.is_some() {
-        stop.cancel();
-    }
-    (work.await, failed)
-}
-
-/// Waits until all stages have ended, or one has panicked.
-async fn failure(stages: &mut Stages) -> Option<JoinError> {
-    while let Some(ended) = stages.join_next().await {
-        if let Err(failed) = ended.flatten() {
-            return Some(failed);
+    let mut totals = Totals::default();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let began = Instant::now();
+        let all = (store.clone(), inputs.clone(), options.clone(), observer.clone());
+        match pipeline::run(all, stop, &mut totals).await {
+            Ok(()) => return Ok(totals),
+            Err(error) if options.watch.is_none() || !may_pass(&error) => return Err(error),
+            Err(error) => {
+                if began.elapsed() > LONGEST_PAUSE {
+                    pause = FIRST_PAUSE;
+                }
+                tell(&error, pause);
+                // The store refuses everything until a flush was told what is lost, which this
+                // error has said already.
+                store.flush().await.ok();
+                tokio::select! {
+                    () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                    () = stop.cancelled() => return Err(error),
+                }
+            }
         }
     }
-    None
+}
+
+/// Whether a run may go on from what is safe, when room has been made or the disk works again.
+fn may_pass(error: &IngestError) -> bool {
+    match error {
+        IngestError::Store(error) => {
+            matches!(error.kind, StoreErrorKind::Lost | StoreErrorKind::Full | StoreErrorKind::Io)
+        }
+        IngestError::StateDirectory { source, .. } => is_lack_of_room(source),
+        _ => false,
+    }
+}
+
+fn tell(failure: &IngestError, pause: Duration) {
+    let why = failure.source().map(ToString::to_string).unwrap_or_default();
+    error!(
+        error = %format!("{failure}: {why}"),
+        ?pause,
+        hint = "make room on its disk; what was not safe yet is read again, and nothing is lost",
+        "the disk fails, will try again"
+    );
+}
+
+fn is_lack_of_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Whether files in this very folder are read: then none can be moved there.
 #[must_use]
 pub fn reads_from(inputs: &[Input], folder: &Path) -> bool {
     discover::reads_from(inputs, folder)
-}
-
-/// Which store it is, where that matters; `None` when the run was stopped before it could be
-/// asked.
-async fn identity(
-    store: &dyn PacketStore,
-    options: &IngestOptions,
-    stop: &CancellationToken,
-) -> StoreResult<Option<String>> {
-    if !options.resume && options.purge.is_none() {
-        return Ok(Some(String::new()));
-    }
-    tokio::select! {
-        identity = store.identity() => identity.map(Some),
-        () = stop.cancelled() => Ok(None),
-    }
-}
-
-/// The ledger of this store; an empty one when the run is not to go on where another ended.
-fn open_ledger(store: &str, options: &IngestOptions) -> Result<Ledger, IngestError> {
-    let directory = &options.state_directory;
-    let failed = |source| IngestError::StateDirectory { path: directory.clone(), source };
-    if options.resume || options.purge.is_some() {
-        folders::create(directory).map_err(failed)?;
-    }
-    if options.resume {
-        Ledger::open(directory, store).map_err(failed)
-    } else {
-        Ok(Ledger::default())
-    }
-}
-
-/// Folders whose captures are the archive's own.
-fn excluded(options: &IngestOptions) -> Vec<PathBuf> {
-    let moved = options.purge.as_ref().and_then(|purge| purge.to.as_deref());
-    let own = [options.state_directory.as_path()].into_iter().chain(moved).map(Path::to_owned);
-    own.chain(options.excluded.iter().cloned()).collect()
 }
 
 #[cfg(test)]

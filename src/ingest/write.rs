@@ -1,7 +1,6 @@
 //! Records → store: several batches at once, counted per file, reported once they are safe.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::ingest::ledger::{Entry, Ledger};
 use crate::ingest::purge::Candidate;
 use crate::ingest::{
     Ended, FileEnd, FileReport, IngestError, Observer, OpenCapture, Progress, Rejected, Share,
-    Step, Totals,
+    Step, Totals, is_lack_of_room,
 };
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::store::{AppendOutcome, PacketStore, StoreResult};
@@ -50,8 +49,9 @@ pub(super) async fn write(
     mut records: mpsc::Receiver<Step<PacketRecord>>,
     store: Arc<dyn PacketStore>,
     beside: Beside,
-) -> Result<Totals, IngestError> {
-    let mut writer = Writer::new(store, beside);
+    totals: &mut Totals,
+) -> Result<(), IngestError> {
+    let mut writer = Writer::new(store, beside, totals);
     loop {
         let flush_at = writer.unsafe_since.map(|since| since + FLUSH_EVERY);
         tokio::select! {
@@ -72,10 +72,10 @@ pub(super) async fn write(
         writer.count(appended??).await?;
     }
     writer.flush().await?;
-    Ok(writer.totals)
+    Ok(())
 }
 
-struct Writer {
+struct Writer<'a> {
     store: Arc<dyn PacketStore>,
     beside: Beside,
     appends: JoinSet<StoreResult<Appended>>,
@@ -85,7 +85,7 @@ struct Writer {
     readings: HashMap<u64, Acknowledged>,
     /// Since when there is something that a flush would make safe.
     unsafe_since: Option<Instant>,
-    totals: Totals,
+    totals: &'a mut Totals,
 }
 
 /// A file, or as much of a growing file as is reported together.
@@ -115,8 +115,8 @@ fn newest(batch: &[PacketRecord], now: Timestamp) -> Option<Timestamp> {
     times.filter(|time| time.nanoseconds() <= now.nanoseconds() + CLOCKS_DIFFER).max()
 }
 
-impl Writer {
-    fn new(store: Arc<dyn PacketStore>, beside: Beside) -> Self {
+impl<'a> Writer<'a> {
+    fn new(store: Arc<dyn PacketStore>, beside: Beside, totals: &'a mut Totals) -> Self {
         Self {
             store,
             beside,
@@ -124,7 +124,7 @@ impl Writer {
             parts: HashMap::new(),
             readings: HashMap::new(),
             unsafe_since: None,
-            totals: Totals::default(),
+            totals,
         }
     }
 
@@ -304,10 +304,6 @@ impl Writer {
     }
 }
 
-fn is_lack_of_room(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,7 +352,8 @@ mod tests {
             purge: None,
             stop: CancellationToken::new(),
         };
-        let mut writer = Writer::new(Arc::new(MemoryStore::default()), beside);
+        let mut totals = Totals::default();
+        let mut writer = Writer::new(Arc::new(MemoryStore::default()), beside, &mut totals);
         writer.append(&capture, vec![record(&capture)], Share::default());
         let ended = Ended {
             path: "a.pcap".into(),

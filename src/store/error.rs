@@ -33,6 +33,8 @@ pub enum StoreErrorKind {
     Corrupt,
     /// An input or output error of the local disk.
     Io,
+    /// What was appended and not yet flushed is gone: append it again.
+    Lost,
     /// The store cannot do this.
     Unsupported,
     /// Anything else.

@@ -72,6 +72,8 @@ async fn refused_packets_are_dead_letters_and_can_be_ingested_again() {
     assert_eq!(status, 200, "{answer}");
     let letters = letters.display().to_string();
     program.ok("publish", &["ingest", &letters]);
+    let capture = names.iter().find(|name| name.ends_with(".pcapng")).unwrap();
+    program.ok("read", &["verify", &format!("state/dead-letters/{capture}")]);
     // They are the packets that they were: the file itself adds none.
     let again = program.ok("publish", &["ingest", "cap.pcap"]);
     let again = String::from_utf8_lossy(&again).into_owned();

@@ -7,6 +7,7 @@ mod again;
 mod decoding;
 mod errors;
 mod everything;
+mod failing_disk;
 mod filters;
 mod large;
 mod layering;

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
 pub mod answers;
+pub mod disk;
 pub mod expressions;
 pub mod kept;
 pub mod records;

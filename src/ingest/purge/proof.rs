@@ -60,7 +60,7 @@ pub(super) async fn prove(
     if proof.counted > proof.read {
         // Another capture begins with the same packet, or this file is the shorter one of two
         // copies: only looking at each packet tells.
-        proof.counted = verify::verify(store, &candidate.path).await?.found;
+        proof.counted = verify::verify(store, &candidate.path, None).await?.found;
     }
     proof.sampled = again.sample.len() as u64;
     proof.equal = equal(store, capture, again.sample).await?;

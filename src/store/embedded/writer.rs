@@ -252,13 +252,13 @@ impl Writer {
 
 impl Lost {
     /// The same call cannot succeed later, since what was appended before it is gone: so the
-    /// error must not look as if it could.
+    /// error must not look as if it could, even when it is only that the disk was full.
     fn error(&self, operation: &str) -> StoreError {
         let Self { packets, reason } = self;
         let reason = format!(
             "{reason}; {packets} packets that were not flushed yet have to be stored again"
         );
-        StoreError::new(StoreErrorKind::Io, operation, reason)
+        StoreError::new(StoreErrorKind::Lost, operation, reason)
     }
 }
 

@@ -4,7 +4,6 @@
 //! `./test es` makes every fault once; `tests/faults` makes many. What is done is drawn from a
 //! seed, which is printed; when it happens depends on the machine.
 
-mod disk;
 mod proxy;
 mod scene;
 

@@ -14,10 +14,10 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::Value;
 
-use super::disk::SmallDisk;
 use super::proxy::Proxy;
 use super::{Fault, between};
 use crate::program::Program;
+use crate::sandbox::disk::SmallDisk;
 use crate::sandbox::kept::Kept;
 use crate::sandbox::records::{Difference, difference, records};
 use crate::sandbox::service::Service;

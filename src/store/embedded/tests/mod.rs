@@ -409,7 +409,7 @@ async fn a_full_disk_loses_nothing_that_was_flushed_and_hides_nothing_that_was_n
     store.append(unsafe_yet.clone()).await.unwrap();
     fill_disk(&store, Some(1000)).await;
     let error = store.flush().await.unwrap_err();
-    assert_eq!(error.kind, StoreErrorKind::Io, "{error}");
+    assert_eq!(error.kind, StoreErrorKind::Lost, "{error}");
     assert!(!error.is_retryable(), "a second flush would find nothing to do");
     assert!(error.reason.contains("1000 packets"), "{error}");
     assert_eq!(ids(&store).await, ids_of(&safe));
@@ -433,7 +433,7 @@ async fn a_disk_that_fills_up_during_append_is_an_error() {
         Ok(_) => store.flush().await.unwrap_err(),
         Err(error) => error,
     };
-    assert!(matches!(error.kind, StoreErrorKind::Full | StoreErrorKind::Io), "{error}");
+    assert!(matches!(error.kind, StoreErrorKind::Full | StoreErrorKind::Lost), "{error}");
     assert!(error.reason.contains("no storage space"), "{error}");
     assert_eq!(store.append(large.clone()).await.unwrap().stored, 150);
     store.flush().await.unwrap();
