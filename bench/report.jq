@@ -148,7 +148,7 @@ def rate_table:
       (middle("\($part).rate") | grouped),
       spread("\($part).rate"),
       optional("\($part).cpu"; digits),
-      optional("\($part).server_cpu"; if . == 0 then "" else digits end)
+      if $part | in_words | startswith("Elasticsearch") then optional("\($part).server_cpu"; digits) else "" end
     ]]
   | table;
 
