@@ -69,6 +69,14 @@ fn all_stores_find_what_matches_says() {
         }
         flows.flush().await.unwrap();
         others.push(("Elasticsearch, flows".to_owned(), Arc::new(flows)));
+        let url = StoreUrl::directory(&folder.path().join("archive-flows"));
+        let flows = store::open(url, Access::default()).await.unwrap();
+        flows.setup(&options).await.unwrap();
+        for batch in records.chunks(700) {
+            flows.append(Arc::new(batch.to_vec())).await.unwrap();
+        }
+        flows.flush().await.unwrap();
+        others.push(("embedded, flows".to_owned(), flows));
         let reference = MemoryStore::default();
         reference.append(Arc::new(corpus::as_fetched(&records))).await.unwrap();
         Stores { reference, others }

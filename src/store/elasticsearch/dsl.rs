@@ -8,8 +8,8 @@ use crate::document::fields::{FieldId, Kind};
 use crate::document::payload;
 use crate::packet::Timestamp;
 use crate::query::{Order, TimeRange, Wildcard};
-use crate::store::Layout;
 use crate::store::pushdown::{Abilities, Answering, Condition};
+use crate::store::{Layout, flows};
 
 /// The years 0 and 9999, which a `date` can be written with.
 const FIRST_DATE: Timestamp = Timestamp::from_nanoseconds(-62_167_219_200 * 1_000_000_000);
@@ -31,13 +31,8 @@ fn answering(id: FieldId) -> Answering {
     }
 }
 
-/// Some fields tell something of the stretch, and not of each packet.
 fn answering_flows(id: FieldId) -> Answering {
-    match id {
-        FieldId::EventSequence | FieldId::PacketCapturedLength => Answering::Nothing,
-        FieldId::NetworkBytes => Answering::Other(FieldId::PacketLength),
-        id => answering(id),
-    }
+    flows::answering(id, answering)
 }
 
 /// The condition and the time range as a `query` clause. Nothing is scored.

@@ -13,6 +13,7 @@ use crate::packet::{Origin, PacketId, PacketRecord, Timestamp};
 use crate::store::embedded::record::{self, RecordError};
 use crate::store::embedded::room::Room;
 use crate::store::embedded::schema::{LAYOUT, Search};
+use crate::store::flows::{self, PackError, Packer};
 
 /// Frames of one capture that share a block: see [`super::known`].
 const FRAMES_PER_BLOCK: u64 = 4096;
@@ -66,7 +67,7 @@ pub(super) struct PacketDocument {
     texts: String,
     record: Vec<u8>,
     block: BlockKey,
-    exact_time: [u8; 16],
+    exact_times: Vec<[u8; 16]>,
     /// Given back when tantivy is done with the document.
     room: Option<Room>,
 }
@@ -81,34 +82,59 @@ enum Leaf {
     Record,
     Block,
     Capture,
-    ExactTime,
+    ExactTime(usize),
 }
 
 impl PacketDocument {
-    /// Of a store with an index of the payload, or of one without.
+    /// A packet, for a store with an index of the payload, or for one without.
     pub(super) fn new(record: &PacketRecord, payload: bool) -> Result<Self, RecordError> {
         let stored = &record.stored;
-        let mut document = Self {
-            values: Vec::with_capacity(48),
-            texts: String::with_capacity(256),
-            record: record::encode(stored)?,
-            block: block_key(&stored.origin),
-            exact_time: exact_time(stored.packet.timestamp),
-            room: None,
-        };
-        let (high, low) = id_halves(stored.id);
-        document.values.push((LAYOUT.record, Leaf::Record));
-        document.values.push((LAYOUT.id_high, Leaf::Half(high)));
-        document.values.push((LAYOUT.id_low, Leaf::Half(low)));
-        document.values.push((LAYOUT.block, Leaf::Block));
-        if is_at_an_end(stored.packet.timestamp.indexed()) {
-            document.values.push((LAYOUT.exact_time, Leaf::ExactTime));
-        }
         let fields = if payload {
             document::Document::with_payload_terms(record)
         } else {
             document::Document::of(record)
         };
+        Ok(Self::with(&[record], stored.id, record::encode(stored)?, &fields))
+    }
+
+    /// A stretch of packets of one capture and window.
+    pub(super) fn of_stretch(
+        records: &[&PacketRecord],
+        packer: &mut Packer,
+        payload: bool,
+    ) -> Result<Self, PackError> {
+        let packed = packer.pack(records)?;
+        // What the store has it does not take again, so no packet stands in two stretches.
+        let fields = flows::document(records, &[], true, payload);
+        Ok(Self::with(records, flows::id(records.iter().copied()), packed, &fields))
+    }
+
+    fn with(
+        records: &[&PacketRecord],
+        id: PacketId,
+        record: Vec<u8>,
+        fields: &document::Document<'_>,
+    ) -> Self {
+        let mut document = Self {
+            values: Vec::with_capacity(48),
+            texts: String::with_capacity(256),
+            record,
+            block: records.first().map_or([0; 24], |record| block_key(&record.stored.origin)),
+            exact_times: Vec::new(),
+            room: None,
+        };
+        let (high, low) = id_halves(id);
+        document.values.push((LAYOUT.record, Leaf::Record));
+        document.values.push((LAYOUT.id_high, Leaf::Half(high)));
+        document.values.push((LAYOUT.id_low, Leaf::Half(low)));
+        document.values.push((LAYOUT.block, Leaf::Block));
+        for time in records.iter().map(|record| record.stored.packet.timestamp) {
+            if is_at_an_end(time.indexed()) {
+                let place = document.exact_times.len();
+                document.exact_times.push(exact_time(time));
+                document.values.push((LAYOUT.exact_time, Leaf::ExactTime(place)));
+            }
+        }
         for (id, value) in fields.values() {
             let Some((field, search)) = LAYOUT.field(*id) else { continue };
             if let Some(leaf) = document.leaf(search, value) {
@@ -118,7 +144,7 @@ impl PacketDocument {
                 document.values.push((LAYOUT.too_long, leaf));
             }
         }
-        Ok(document)
+        document
     }
 
     /// Bytes that the document takes in memory, roughly.
@@ -201,7 +227,7 @@ impl<'a> Iterator for Values<'a> {
             Leaf::Record => ReferenceValueLeaf::Bytes(&document.record),
             Leaf::Block => ReferenceValueLeaf::Bytes(&document.block),
             Leaf::Capture => ReferenceValueLeaf::Bytes(&document.block[..16]),
-            Leaf::ExactTime => ReferenceValueLeaf::Bytes(&document.exact_time),
+            Leaf::ExactTime(place) => ReferenceValueLeaf::Bytes(&document.exact_times[*place]),
         };
         Some((*field, LeafRef(value)))
     }

@@ -14,8 +14,8 @@ use crate::folders;
 use crate::store::embedded::directory::{META_FILE, StoreDirectory};
 use crate::store::embedded::error::{index_error, io_error};
 use crate::store::embedded::lock::LOCK_FILES;
-use crate::store::embedded::schema::{LAYOUT, RECORD};
-use crate::store::{StoreError, StoreErrorKind, StoreResult};
+use crate::store::embedded::schema::{MadeAs, RECORD, STRETCH};
+use crate::store::{Layout, StoreError, StoreErrorKind, StoreResult};
 
 /// Bytes of packets that are compressed together, before compression. Larger blocks are smaller
 /// on disk, and slower when a few packets are taken from each.
@@ -112,24 +112,27 @@ impl Folder {
         folders::create(&self.path).map_err(|error| io_error(self.operation("make"), &error))
     }
 
-    /// Opens the index, or makes it, with an index of the payload or without. The caller holds the
-    /// writer lock.
+    /// Opens the index, or makes one of this kind. The caller holds the writer lock.
     pub(super) fn open_or_create(
         &self,
         directory: StoreDirectory,
-        payload: bool,
+        kind: MadeAs,
     ) -> StoreResult<Index> {
         match self.contents()? {
             Contents::Store => self.open(directory),
             Contents::Missing | Contents::Empty => {
                 let settings = IndexSettings {
-                    docstore_compression: Compressor::Zstd(ZstdCompressor {
-                        compression_level: Some(COMPRESSION_LEVEL),
-                    }),
+                    docstore_compression: match kind.documents {
+                        Layout::Singles => Compressor::Zstd(ZstdCompressor {
+                            compression_level: Some(COMPRESSION_LEVEL),
+                        }),
+                        // Stretches are compressed each by itself.
+                        Layout::Flows => Compressor::None,
+                    },
                     docstore_blocksize: BLOCK_SIZE,
                     ..IndexSettings::default()
                 };
-                Index::create(directory, LAYOUT.schema(payload).clone(), settings)
+                Index::create(directory, kind.schema().clone(), settings)
                     .map_err(|error| index_error(self.operation("make store"), &error))
             }
         }
@@ -143,10 +146,11 @@ impl Folder {
     }
 
     fn check_schema(&self, schema: &Schema) -> StoreResult<()> {
-        if LAYOUT.has_payload(schema).is_some() {
+        if MadeAs::of(schema).is_some() {
             return Ok(());
         }
-        let (kind, reason) = if schema.get_field(RECORD).is_ok() {
+        let (kind, reason) = if [RECORD, STRETCH].iter().any(|name| schema.get_field(name).is_ok())
+        {
             let reason = "another version of this program made it, with other fields";
             (StoreErrorKind::Corrupt, reason)
         } else {

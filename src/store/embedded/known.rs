@@ -12,7 +12,9 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet as _, Searcher, TERMINATED, Term};
 
 use crate::packet::{PacketId, StoredPacket};
+use crate::store::Layout;
 use crate::store::embedded::document::{BlockKey, block_key, id_of_halves};
+use crate::store::embedded::read::Stretches;
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT};
 
 /// Stretches whose ids are kept in memory, at most; more captures than this at once are read
@@ -24,14 +26,15 @@ type Ids = HashSet<PacketId, BuildHasherDefault<IdHasher>>;
 /// The ids that are stored, or have been appended since the last commit.
 pub(super) struct KnownIds {
     committed: Searcher,
+    documents: Layout,
     blocks: HashMap<BlockKey, Ids>,
     appended: Ids,
 }
 
 impl KnownIds {
     /// Those in the last commit.
-    pub(super) fn new(committed: Searcher) -> Self {
-        Self { committed, blocks: HashMap::new(), appended: Ids::default() }
+    pub(super) fn new(committed: Searcher, documents: Layout) -> Self {
+        Self { committed, documents, blocks: HashMap::new(), appended: Ids::default() }
     }
 
     /// The last commit.
@@ -55,12 +58,12 @@ impl KnownIds {
         if self.blocks.len() >= BLOCKS_KEPT {
             self.blocks.clear();
         }
-        let ids = ids_in_block(&self.committed, &key)?;
+        let ids = ids_in_block(&self.committed, &key, self.documents)?;
         Ok(self.blocks.entry(key).or_insert(ids).contains(&packet.id))
     }
 }
 
-fn ids_in_block(committed: &Searcher, key: &BlockKey) -> tantivy::Result<Ids> {
+fn ids_in_block(committed: &Searcher, key: &BlockKey, documents: Layout) -> tantivy::Result<Ids> {
     let term = Term::from_field_bytes(LAYOUT.block, key);
     let mut ids = Ids::default();
     for segment in committed.segment_readers() {
@@ -71,10 +74,18 @@ fn ids_in_block(committed: &Searcher, key: &BlockKey) -> tantivy::Result<Ids> {
         let columns = segment.fast_fields();
         let high = columns.column_first_or_default::<u64>(ID_HIGH)?;
         let low = columns.column_first_or_default::<u64>(ID_LOW)?;
+        let stretches = Stretches::of(segment)?;
         let mut document = postings.doc();
         while document != TERMINATED {
-            if !segment.is_deleted(document) {
-                ids.insert(id_of_halves(high.get_val(document), low.get_val(document)));
+            match documents {
+                _ if segment.is_deleted(document) => {}
+                Layout::Singles => {
+                    ids.insert(id_of_halves(high.get_val(document), low.get_val(document)));
+                }
+                Layout::Flows => {
+                    let packets = stretches.packets(document)?;
+                    ids.extend(packets.into_iter().map(|packet| packet.id));
+                }
             }
             document = postings.advance();
         }

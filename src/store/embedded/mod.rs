@@ -42,7 +42,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
-use crate::query::Query;
+use crate::query::{Order, Query};
+use crate::store::flows::Overlap;
 use crate::store::pushdown::Plan;
 use crate::store::{
     Access, AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, Layout, PacketStore,
@@ -52,8 +53,8 @@ use crate::store::{
 use error::{index_error, io_error};
 use folder::{Contents, Folder};
 use lock::Queue;
-use read::Reader;
-use schema::LAYOUT;
+use read::{Found, Reader};
+use schema::MadeAs;
 use search::{Hits, Key};
 use status::Coverage;
 use writer::Writer;
@@ -116,11 +117,10 @@ impl EmbeddedStore {
         }
     }
 
-    /// Whether the store has an index of the payload.
-    async fn has_payload(&self) -> StoreResult<bool> {
+    /// What the store was made as.
+    async fn kind(&self) -> StoreResult<MadeAs> {
         let folder = self.folder.clone();
-        blocking(&self.folder, move || folder.index().map(|index| has_payload(&index.schema())))
-            .await
+        blocking(&self.folder, move || folder.index().map(|index| kind(&index.schema()))).await
     }
 
     /// Gives the lock back after a while without work.
@@ -141,20 +141,21 @@ impl EmbeddedStore {
 
 /// What the index is asked for `query`.
 fn index_query(query: &Query, snapshot: &Searcher) -> Box<dyn IndexQuery> {
-    query::index_query(&plan(query, snapshot).condition, query.time)
+    let documents = kind(snapshot.schema()).documents;
+    query::index_query(&plan(query, snapshot).condition, query.time, documents)
 }
 
 fn plan(query: &Query, snapshot: &Searcher) -> Plan {
-    Plan::new(query, &query::abilities(has_payload(snapshot.schema())))
+    Plan::new(query, &query::abilities(kind(snapshot.schema())))
 }
 
 fn step(what: impl Into<String>, outcome: &str) -> SetupStep {
     SetupStep { what: what.into(), outcome: outcome.to_owned() }
 }
 
-/// Whether a store has an index of the payload.
-fn has_payload(schema: &Schema) -> bool {
-    LAYOUT.has_payload(schema) == Some(true)
+/// What a store was made as; other schemas were refused when it was opened.
+fn kind(schema: &Schema) -> MadeAs {
+    MadeAs::of(schema).unwrap_or_default()
 }
 
 /// Runs what blocks where it may.
@@ -177,13 +178,25 @@ impl PacketStore for EmbeddedStore {
         let outcome = if before == Contents::Store {
             "unchanged"
         } else {
-            self.writer.lock().await.index_payload(options.index_payload);
+            let documents = options.layout.unwrap_or_default();
+            self.writer.lock().await.make_as(MadeAs { payload: options.index_payload, documents });
             let writer = self.writer().await?;
             self.close_when_idle(writer.activity());
             "created"
         };
-        let has_payload = self.has_payload().await?;
+        let MadeAs { payload: has_payload, documents } = self.kind().await?;
         let mut steps = vec![step(format!("store {}", self.folder.path().display()), outcome)];
+        if documents != Layout::default()
+            || options.layout.is_some_and(|wanted| wanted != documents)
+        {
+            let outcome = match options.layout {
+                Some(wanted) if wanted != documents => {
+                    format!("stays {}: a store has it from its making on", documents.name())
+                }
+                _ => documents.name().to_owned(),
+            };
+            steps.push(step("layout", &outcome));
+        }
         if has_payload || options.index_payload {
             let outcome = match (has_payload, before == Contents::Store) {
                 (true, true) => "unchanged",
@@ -244,9 +257,8 @@ impl PacketStore for EmbeddedStore {
         blocking(&self.folder, move || {
             let snapshot = folder.snapshot()?;
             let index_query = index_query(&query, &snapshot);
-            let counted = snapshot.search(index_query.as_ref(), &Count);
-            counted
-                .map(|packets| packets as u64)
+            search::estimate(&snapshot, index_query.as_ref())
+                .map(|estimate| estimate.packets)
                 .map_err(|error| index_error(folder.operation("count in"), &error))
         })
         .await
@@ -256,9 +268,14 @@ impl PacketStore for EmbeddedStore {
         let (folder, query) = (self.folder.clone(), query.clone());
         blocking(&self.folder, move || {
             let searcher = folder.snapshot()?;
+            let documents = kind(searcher.schema()).documents;
+            if documents == Layout::Flows {
+                // Only the packets tell.
+                return Ok(None);
+            }
             let plan = plan(&query, &searcher);
-            let doubtful = query::index_query(&plan.doubtful(), query.time);
-            let index_query = query::index_query(&plan.condition, query.time);
+            let doubtful = query::index_query(&plan.doubtful(), query.time, documents);
+            let index_query = query::index_query(&plan.condition, query.time, documents);
             let counted = || {
                 if !plan.is_exact() && searcher.search(doubtful.as_ref(), &Count)? > 0 {
                     return Ok(None);
@@ -290,7 +307,7 @@ impl PacketStore for EmbeddedStore {
     }
 
     async fn explain(&self, query: &Query) -> StoreResult<Explanation> {
-        let plan = Plan::new(query, &query::abilities(self.has_payload().await?));
+        let plan = Plan::new(query, &query::abilities(self.kind().await?));
         let request = query::explain(&plan.condition, query.time);
         Ok(Explanation { plan, request })
     }
@@ -344,14 +361,14 @@ fn status_of(folder: &Folder) -> StoreResult<StoreStatus> {
         may_append: Some(may_write),
         may_read: Some(true),
         may_prune: Some(may_write),
-        packets: Some(searcher.num_docs()),
+        packets: Some(coverage.packets),
         earliest: coverage.earliest,
         latest: coverage.latest,
         gaps: coverage.gaps(),
         bytes: Some(folder.bytes()?),
         partitions: None,
-        layout: Some(Layout::Singles),
-        payload_index: has_payload(searcher.schema()),
+        layout: Some(kind(searcher.schema()).documents),
+        payload_index: kind(searcher.schema()).payload,
     })
 }
 
@@ -360,22 +377,25 @@ struct Fetch {
     folder: Folder,
     hits: Hits,
     reader: Arc<Reader>,
+    order: Order,
 }
 
 impl Fetch {
     fn new(folder: Folder, query: &Query) -> StoreResult<Self> {
         let searcher = folder.snapshot()?;
-        let reader = Arc::new(Reader::new(searcher.clone()));
+        let documents = kind(searcher.schema()).documents;
+        let reader = Arc::new(Reader::new(searcher.clone(), documents));
         let index_query = index_query(query, &searcher);
         let hits = Hits::new(searcher, index_query.as_ref(), query.order)
             .map_err(|error| index_error(folder.operation("search"), &error))?;
-        Ok(Self { folder, hits, reader })
+        Ok(Self { folder, hits, reader, order: query.order })
     }
 
     /// The packets. Work is done only while the stream is polled, and is bounded by a page of
     /// keys and a few windows, so a dropped stream ends soon.
     fn packets(self) -> impl futures::Stream<Item = StoreResult<StoredPacket>> {
         let (folder, reader) = (self.folder.clone(), self.reader.clone());
+        let mut overlap = Overlap::new(self.order);
         let windows = stream::try_unfold(self, Self::next_windows)
             .map_ok(|windows| stream::iter(windows).map(Ok))
             .try_flatten();
@@ -385,7 +405,13 @@ impl Fetch {
                 Err(error) => Either::Right(future::err(error)),
             })
             .buffered(WINDOWS_AT_ONCE);
-        packets.map_ok(|packets| stream::iter(packets).map(Ok)).try_flatten()
+        // Stretches overlap; single packets come in order, and only the last waits for the next.
+        let end = stream::iter([Ok(None)]);
+        let in_order = packets.map_ok(Some).chain(end).map_ok(move |found| match found {
+            Some(found) => overlap.next(found.packets, found.of_last_document, false),
+            None => overlap.next(Vec::new(), 0, true),
+        });
+        in_order.map_ok(|packets| stream::iter(packets).map(Ok)).try_flatten()
     }
 
     async fn next_windows(mut self) -> StoreResult<Option<(Vec<Vec<Key>>, Self)>> {
@@ -400,11 +426,7 @@ impl Fetch {
     }
 }
 
-async fn read(
-    folder: Folder,
-    reader: Arc<Reader>,
-    keys: Vec<Key>,
-) -> StoreResult<Vec<StoredPacket>> {
+async fn read(folder: Folder, reader: Arc<Reader>, keys: Vec<Key>) -> StoreResult<Found> {
     let operation = folder.operation("read from");
     blocking(&folder, move || reader.read(&keys).map_err(|error| index_error(operation, &error)))
         .await

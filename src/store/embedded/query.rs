@@ -18,19 +18,32 @@ use crate::document::fields::FieldId;
 use crate::packet::{Fingerprint, PacketId, Timestamp};
 use crate::query::TimeRange;
 use crate::store::embedded::document::{exact_time, id_halves, mapped};
-use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT, Search, answering};
+use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT, MadeAs, Search, answering};
 use crate::store::embedded::wildcard::WildcardQuery;
-use crate::store::pushdown::{Abilities, Condition};
+use crate::store::pushdown::{Abilities, Answering, Condition};
+use crate::store::{Layout, flows};
 
-/// What the index can be asked, with terms of the payload or without.
-pub(super) fn abilities(payload: bool) -> Abilities {
-    Abilities { payload, several_packets: false, answering }
+/// What the index of such a store can be asked.
+pub(super) fn abilities(kind: MadeAs) -> Abilities {
+    let payload = kind.payload;
+    match kind.documents {
+        Layout::Singles => Abilities { payload, several_packets: false, answering },
+        Layout::Flows => Abilities { payload, several_packets: true, answering: answering_flows },
+    }
 }
 
-/// What the index is asked.
-pub(super) fn index_query(condition: &Condition, time: TimeRange) -> Box<dyn IndexQuery> {
-    let condition = of_condition(condition);
-    match of_time(time) {
+fn answering_flows(id: FieldId) -> Answering {
+    flows::answering(id, answering)
+}
+
+/// What the index of a store with such documents is asked.
+pub(super) fn index_query(
+    condition: &Condition,
+    time: TimeRange,
+    documents: Layout,
+) -> Box<dyn IndexQuery> {
+    let condition = of_condition(condition, documents);
+    match of_time(time, documents) {
         Some(time) => Box::new(BooleanQuery::intersection(vec![condition, time])),
         None => condition,
     }
@@ -48,8 +61,12 @@ pub(super) fn explain(condition: &Condition, time: TimeRange) -> String {
     condition + &earliest.unwrap_or_default() + &latest.unwrap_or_default()
 }
 
-/// Exactly the packets captured before `time`; also where the index cannot hold their times.
-pub(super) fn before(time: Timestamp) -> Box<dyn IndexQuery> {
+/// Exactly the packets captured before `time`; also where the index cannot hold their times. Of
+/// stretches those whose last packet was.
+pub(super) fn before(time: Timestamp, documents: Layout) -> Box<dyn IndexQuery> {
+    if documents == Layout::Flows {
+        return column_range(FieldId::EventEnd, i64::MIN, time.indexed().saturating_sub(1));
+    }
     // At the ends of the index the exact times decide, between them the column.
     let inside = column_range(FieldId::Timestamp, 1, time.indexed().saturating_sub(1));
     let time = Term::from_field_bytes(LAYOUT.exact_time, &exact_time(time));
@@ -57,8 +74,10 @@ pub(super) fn before(time: Timestamp) -> Box<dyn IndexQuery> {
     Box::new(BooleanQuery::union(vec![inside, Box::new(outside)]))
 }
 
-fn of_condition(condition: &Condition) -> Box<dyn IndexQuery> {
-    let all = |conditions: &[Condition]| conditions.iter().map(of_condition).collect();
+fn of_condition(condition: &Condition, documents: Layout) -> Box<dyn IndexQuery> {
+    let all = |conditions: &[Condition]| {
+        conditions.iter().map(|one| of_condition(one, documents)).collect()
+    };
     match condition {
         Condition::All => Box::new(AllQuery),
         Condition::Or(conditions) if conditions.is_empty() => Box::new(EmptyQuery),
@@ -66,12 +85,20 @@ fn of_condition(condition: &Condition) -> Box<dyn IndexQuery> {
         Condition::Or(conditions) => Box::new(BooleanQuery::union(all(conditions))),
         Condition::Not(condition) => Box::new(BooleanQuery::new(vec![
             (Occur::Must, Box::new(AllQuery)),
-            (Occur::MustNot, of_condition(condition)),
+            (Occur::MustNot, of_condition(condition, documents)),
         ])),
         Condition::Ids(ids) => of_ids(ids),
         Condition::Terms(terms) => of_terms(terms),
         Condition::Equals(id, value) => of_field(*id, |at| equals(at, value)),
         Condition::InNetwork(id, network) => of_field(*id, |at| in_network(at, network)),
+        Condition::Between(FieldId::Timestamp, first, last) if documents == Layout::Flows => {
+            let end = |end: &Option<Value<'_>>| match end {
+                Some(Value::Time(time)) => Some(*time),
+                _ => None,
+            };
+            let range = TimeRange { earliest: end(first), latest: end(last) };
+            of_time(range, documents).unwrap_or_else(|| Box::new(AllQuery))
+        }
         Condition::Between(id, first, last) => {
             of_field(*id, |at| between(at, first.as_ref(), last.as_ref()))
         }
@@ -184,13 +211,20 @@ fn of_ids(ids: &[PacketId]) -> Box<dyn IndexQuery> {
     Box::new(DocPredicateQuery::from(FunctionPredicate::from(is_wanted)))
 }
 
-fn of_time(range: TimeRange) -> Option<Box<dyn IndexQuery>> {
+fn of_time(range: TimeRange, documents: Layout) -> Option<Box<dyn IndexQuery>> {
     if range == TimeRange::default() {
         return None;
     }
     let earliest = range.earliest.map_or(i64::MIN, Timestamp::indexed);
     let latest = range.latest.map_or(i64::MAX, Timestamp::indexed);
-    Some(column_range(FieldId::Timestamp, earliest, latest))
+    Some(match documents {
+        Layout::Singles => column_range(FieldId::Timestamp, earliest, latest),
+        // A stretch may have begun before, and go on.
+        Layout::Flows => Box::new(BooleanQuery::intersection(vec![
+            column_range(FieldId::EventEnd, earliest, i64::MAX),
+            column_range(FieldId::Timestamp, i64::MIN, latest),
+        ])),
+    })
 }
 
 fn term(term: Term) -> Box<dyn IndexQuery> {
@@ -212,7 +246,7 @@ mod tests {
     use crate::store::pushdown::Plan;
 
     fn condition(filter: Filter) -> Condition {
-        Plan::new(&Query { filter, ..Query::all() }, &abilities(false)).condition
+        Plan::new(&Query { filter, ..Query::all() }, &abilities(MadeAs::default())).condition
     }
 
     #[test]
@@ -229,7 +263,8 @@ mod tests {
 
     #[test]
     fn ports_and_addresses_are_terms_and_networks_are_ranges() {
-        let question = |filter: Filter| format!("{:?}", of_condition(&condition(filter)));
+        let question =
+            |filter: Filter| format!("{:?}", of_condition(&condition(filter), Layout::Singles));
         assert!(question(parse("related.ip:192.0.2.1").unwrap()).starts_with("TermQuery"));
         assert!(question(parse("related.ip:192.0.2.0/24").unwrap()).starts_with("RangeQuery"));
         assert_eq!(question(Filter::All), "AllQuery");

@@ -10,13 +10,14 @@ use tantivy::schema::document::{
     ValueDeserializer,
 };
 use tantivy::store::StoreReader;
-use tantivy::{Searcher, TantivyError};
+use tantivy::{DocId, Searcher, SegmentReader, TantivyError};
 
 use crate::document::fields::FieldId;
 use crate::packet::StoredPacket;
 use crate::store::embedded::document::id_of_halves;
 use crate::store::embedded::record::Decoder;
 use crate::store::embedded::search::Key;
+use crate::store::{Layout, flows};
 
 /// Packets that are read together, at most. Within them each block is decompressed once.
 const PACKETS_PER_WINDOW: usize = 4096;
@@ -28,19 +29,44 @@ const BLOCKS_KEPT: usize = 2;
 /// Reads packets from one snapshot.
 pub(super) struct Reader {
     searcher: Searcher,
+    documents: Layout,
     segments: Mutex<HashMap<u32, Arc<SegmentSource>>>,
+}
+
+/// Packets of several documents.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) packets: Vec<StoredPacket>,
+    /// How many of them are those of the last document.
+    pub(super) of_last_document: usize,
+}
+
+/// The stretches of packets of one segment.
+pub(super) struct Stretches(StoreReader);
+
+impl Stretches {
+    pub(super) fn of(segment: &SegmentReader) -> tantivy::Result<Self> {
+        Ok(Self(segment.get_store_reader(BLOCKS_KEPT)?))
+    }
+
+    /// The packets of a document.
+    pub(super) fn packets(&self, document: DocId) -> tantivy::Result<Vec<StoredPacket>> {
+        let RecordBytes(bytes) = self.0.get(document)?;
+        flows::unpack(&bytes)
+            .map_err(|error| TantivyError::DeserializeError(DeserializeError::custom(error)))
+    }
 }
 
 /// What is read from one segment.
 struct SegmentSource {
-    store: StoreReader,
+    stretches: Stretches,
     times: Arc<dyn ColumnValues<i64>>,
     lengths: Arc<dyn ColumnValues<i64>>,
 }
 
 impl Reader {
-    pub(super) fn new(searcher: Searcher) -> Self {
-        Self { searcher, segments: Mutex::default() }
+    pub(super) fn new(searcher: Searcher, documents: Layout) -> Self {
+        Self { searcher, documents, segments: Mutex::default() }
     }
 
     /// Cuts keys into pieces that are small enough to be read at once.
@@ -64,8 +90,8 @@ impl Reader {
         Ok(windows)
     }
 
-    /// The packets with these keys, in their order.
-    pub(super) fn read(&self, keys: &[Key]) -> tantivy::Result<Vec<StoredPacket>> {
+    /// The packets of the documents with these keys, document by document in their order.
+    pub(super) fn read(&self, keys: &[Key]) -> tantivy::Result<Found> {
         let mut places: Vec<usize> = (0..keys.len()).collect();
         places.sort_unstable_by_key(|place| (keys[*place].segment, keys[*place].document));
         let mut packets = Vec::with_capacity(keys.len());
@@ -73,11 +99,21 @@ impl Reader {
         for of_segment in places.chunk_by(|a, b| keys[*a].segment == keys[*b].segment) {
             let segment = self.segment(keys[of_segment[0]].segment)?;
             for place in of_segment {
-                packets.push((*place, segment.packet(&keys[*place], &mut decoder)?));
+                let key = &keys[*place];
+                match self.documents {
+                    Layout::Singles => packets.push((*place, segment.packet(key, &mut decoder)?)),
+                    Layout::Flows => {
+                        let stretch = segment.stretches.packets(key.document)?;
+                        packets.extend(stretch.into_iter().map(|packet| (*place, packet)));
+                    }
+                }
             }
         }
-        packets.sort_unstable_by_key(|(place, _)| *place);
-        Ok(packets.into_iter().map(|(_, packet)| packet).collect())
+        packets.sort_by_key(|(place, _)| *place);
+        let last = packets.last().map(|(place, _)| *place);
+        let of_last = packets.iter().rev().take_while(|(place, _)| Some(*place) == last).count();
+        let packets = packets.into_iter().map(|(_, packet)| packet).collect();
+        Ok(Found { packets, of_last_document: of_last })
     }
 
     fn segment(&self, number: u32) -> tantivy::Result<Arc<SegmentSource>> {
@@ -89,7 +125,7 @@ impl Reader {
         let columns = reader.fast_fields();
         let column = |id: FieldId| columns.column_first_or_default::<i64>(id.field().name);
         let segment = Arc::new(SegmentSource {
-            store: reader.get_store_reader(BLOCKS_KEPT)?,
+            stretches: Stretches::of(reader)?,
             times: column(FieldId::Timestamp)?,
             lengths: column(FieldId::PacketCapturedLength)?,
         });
@@ -100,7 +136,7 @@ impl Reader {
 
 impl SegmentSource {
     fn packet(&self, key: &Key, decoder: &mut Decoder) -> tantivy::Result<StoredPacket> {
-        let RecordBytes(bytes) = self.store.get(key.document)?;
+        let RecordBytes(bytes) = self.stretches.0.get(key.document)?;
         let id = id_of_halves(key.id_high, key.id_low);
         decoder
             .decode(bytes, id, self.times.get_val(key.document))

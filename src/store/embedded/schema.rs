@@ -10,10 +10,13 @@ use tantivy::schema::{
 };
 
 use crate::document::fields::{FieldId, Kind};
+use crate::store;
 use crate::store::pushdown::Answering;
 
-/// Name of the stored field; it tells an index of this archive from anybody else's.
+/// Name of the stored field, of a packet; it tells an index of this archive from anybody else's.
 pub(super) const RECORD: &str = "_record";
+/// Name of the stored field, of a stretch of packets.
+pub(super) const STRETCH: &str = "_stretch";
 /// First and second half of the packet's id.
 pub(super) const ID_HIGH: &str = "_id_high";
 /// See [`ID_HIGH`].
@@ -104,16 +107,50 @@ pub(super) struct Layout {
     by_id: Vec<Option<(Field, Search)>>,
 }
 
-/// The layout of every store; those without an index of the payload lack its last field.
-pub(super) static LAYOUT: LazyLock<Layout> = LazyLock::new(|| Layout::new(true));
-static WITHOUT_PAYLOAD: LazyLock<Schema> = LazyLock::new(|| Layout::new(false).schema);
+/// What a store is made as, once and for all: its schema tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct MadeAs {
+    /// Whether it has an index of the payload.
+    pub(super) payload: bool,
+    /// What a document is.
+    pub(super) documents: store::Layout,
+}
+
+/// The fields of every store; those without an index of the payload lack the last one.
+pub(super) static LAYOUT: LazyLock<Layout> = LazyLock::new(|| Layout::new(MadeAs::ALL[0]));
+static SCHEMAS: LazyLock<[Schema; 4]> =
+    LazyLock::new(|| MadeAs::ALL.map(|kind| Layout::new(kind).schema));
+
+impl MadeAs {
+    const ALL: [Self; 4] = [
+        Self { payload: true, documents: store::Layout::Singles },
+        Self { payload: false, documents: store::Layout::Singles },
+        Self { payload: true, documents: store::Layout::Flows },
+        Self { payload: false, documents: store::Layout::Flows },
+    ];
+
+    /// What a store with this schema was made as; `None` when it is no schema of this version.
+    pub(super) fn of(schema: &Schema) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| schema == kind.schema())
+    }
+
+    /// The schema of such a store.
+    pub(super) fn schema(self) -> &'static Schema {
+        let place = Self::ALL.iter().position(|kind| *kind == self);
+        &SCHEMAS[place.unwrap_or_default()]
+    }
+}
 
 impl Layout {
-    fn new(payload: bool) -> Self {
+    fn new(kind: MadeAs) -> Self {
         let mut builder = Schema::builder();
         let column = || NumericOptions::default().set_fast();
         let term = || BytesOptions::default().set_indexed();
-        let record = builder.add_bytes_field(RECORD, BytesOptions::default().set_stored());
+        let stored = match kind.documents {
+            store::Layout::Singles => RECORD,
+            store::Layout::Flows => STRETCH,
+        };
+        let record = builder.add_bytes_field(stored, BytesOptions::default().set_stored());
         let id_high = builder.add_u64_field(ID_HIGH, column());
         let id_low = builder.add_u64_field(ID_LOW, column());
         let block = builder.add_bytes_field(BLOCK, term());
@@ -126,7 +163,7 @@ impl Layout {
                 search => Some((add(&mut builder, *id, search), search)),
             })
             .collect();
-        if payload {
+        if kind.payload {
             // The last, so that all others have the same numbers with it and without.
             let terms = FieldId::PacketPayloadTerms;
             by_id[terms as usize] = Some((add(&mut builder, terms, Search::Terms), Search::Terms));
@@ -141,17 +178,6 @@ impl Layout {
             too_long,
             by_id,
         }
-    }
-
-    /// The schema of a store with or without an index of the payload.
-    pub(super) fn schema(&self, payload: bool) -> &Schema {
-        if payload { &self.schema } else { &WITHOUT_PAYLOAD }
-    }
-
-    /// Whether a store with this schema has an index of the payload; `None` when it is no schema
-    /// of this version.
-    pub(super) fn has_payload(&self, schema: &Schema) -> Option<bool> {
-        [false, true].into_iter().find(|payload| schema == self.schema(*payload))
     }
 
     /// The field and how it is indexed; `None` when it is not.
@@ -202,29 +228,33 @@ mod tests {
             };
             assert_eq!(answering.is_some(), field.indexed, "{}", field.name);
             let Some((found, _)) = answering.and_then(|id| LAYOUT.field(id)) else { continue };
-            let entry = LAYOUT.schema(true).get_field_entry(found);
+            let entry = MadeAs::ALL[0].schema().get_field_entry(found);
             assert!(entry.is_indexed() || entry.is_fast(), "{}", field.name);
         }
     }
 
-    /// Queries and documents use the same field numbers with both.
+    /// Queries and documents use the same field numbers with all.
     #[test]
-    fn an_index_of_the_payload_adds_one_field_at_the_end() {
-        let entries = |payload: bool| {
-            let fields = LAYOUT.schema(payload).fields();
+    fn kinds_differ_by_the_name_of_the_record_and_one_field_at_the_end() {
+        let entries = |kind: MadeAs| {
+            let fields = kind.schema().fields().skip(1);
             fields.map(|(field, entry)| (field, entry.name().to_owned())).collect::<Vec<_>>()
         };
-        let (last, others) =
-            entries(true).split_last().map(|(l, o)| (l.clone(), o.to_vec())).unwrap();
-        assert_eq!(others, entries(false));
+        let [singles, singles_without, flows, flows_without] = MadeAs::ALL.map(entries);
+        assert_eq!((&singles, &singles_without), (&flows, &flows_without));
+        let (last, others) = singles.split_last().unwrap();
+        assert_eq!(others, singles_without);
         assert_eq!(last.1, FieldId::PacketPayloadTerms.field().name);
-        assert_eq!(LAYOUT.has_payload(LAYOUT.schema(true)), Some(true));
-        assert_eq!(LAYOUT.has_payload(LAYOUT.schema(false)), Some(false));
+        for kind in MadeAs::ALL {
+            assert_eq!(MadeAs::of(kind.schema()), Some(kind));
+        }
     }
 
     #[test]
     fn only_the_record_is_stored() {
-        let stored = LAYOUT.schema(true).fields().filter(|(_, entry)| entry.is_stored());
-        assert_eq!(stored.map(|(_, entry)| entry.name()).collect::<Vec<_>>(), [RECORD]);
+        for (kind, name) in MadeAs::ALL.into_iter().zip([RECORD, RECORD, STRETCH, STRETCH]) {
+            let stored = kind.schema().fields().filter(|(_, entry)| entry.is_stored());
+            assert_eq!(stored.map(|(_, entry)| entry.name()).collect::<Vec<_>>(), [name]);
+        }
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tantivy::columnar::ColumnValues;
+use tantivy::columnar::{Column, ColumnValues};
 use tantivy::query::{EnableScoring, Query as IndexQuery, Weight};
 use tantivy::{DocId, Searcher, SegmentReader};
 
@@ -125,12 +125,53 @@ pub(super) fn estimate(searcher: &Searcher, query: &dyn IndexQuery) -> tantivy::
     for segment in searcher.segment_readers() {
         let name = FieldId::PacketCapturedLength.field().name;
         let lengths = segment.fast_fields().column_first_or_default::<i64>(name)?;
+        let packets = PacketsOf::documents(segment)?;
         Selected::of(weight.as_ref(), segment)?.for_each(|document| {
-            estimate.packets += 1;
+            estimate.packets += packets.of(document);
             estimate.bytes += u64::try_from(lengths.get_val(document)).unwrap_or_default();
         });
     }
     Ok(estimate)
+}
+
+/// How many packets the documents of a segment have.
+pub(super) struct PacketsOf(Column<i64>);
+
+impl PacketsOf {
+    pub(super) fn documents(segment: &SegmentReader) -> tantivy::Result<Self> {
+        let name = FieldId::NetworkPackets.field().name;
+        Ok(Self(
+            segment
+                .fast_fields()
+                .column_opt(name)?
+                .unwrap_or_else(|| Column::build_empty_column(segment.max_doc())),
+        ))
+    }
+
+    /// A single packet does not say that it is one.
+    pub(super) fn of(&self, document: DocId) -> u64 {
+        self.0.first(document).map_or(1, |packets| u64::try_from(packets).unwrap_or_default())
+    }
+}
+
+/// Times of the last packets of stretches.
+pub(super) struct Ends(Column<i64>);
+
+impl Ends {
+    pub(super) fn documents(segment: &SegmentReader) -> tantivy::Result<Self> {
+        let name = FieldId::EventEnd.field().name;
+        Ok(Self(
+            segment
+                .fast_fields()
+                .column_opt(name)?
+                .unwrap_or_else(|| Column::build_empty_column(segment.max_doc())),
+        ))
+    }
+
+    /// `None` for a single packet.
+    pub(super) fn of(&self, document: DocId) -> Option<i64> {
+        self.0.first(document)
+    }
 }
 
 impl SegmentHits {

@@ -13,6 +13,7 @@ use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
 use crate::store::Slice;
 use crate::store::embedded::folder::Sizes;
+use crate::store::embedded::search::{Ends, PacketsOf};
 
 /// Lengths of a cell in nanoseconds, each a multiple of the one before: 1 ns, 1 ms, 1 s, 1 min,
 /// 1 h, 1 d. The index has room for 106,752 days, so there is an end to the cells.
@@ -50,6 +51,7 @@ fn add_segment(segment: &SegmentReader, on_disk: u64, cells: &mut Cells) -> tant
     let columns = segment.fast_fields();
     let column = |id: FieldId| columns.column_first_or_default::<i64>(id.field().name);
     let (times, lengths) = (column(FieldId::Timestamp)?, column(FieldId::PacketCapturedLength)?);
+    let (ends, packets) = (Ends::documents(segment)?, PacketsOf::documents(segment)?);
     let weight = |document| weight(lengths.as_ref(), document);
     let total: u128 = segment.doc_ids_alive().map(|document| u128::from(weight(document))).sum();
     for document in segment.doc_ids_alive() {
@@ -57,7 +59,9 @@ fn add_segment(segment: &SegmentReader, on_disk: u64, cells: &mut Cells) -> tant
         let share = u128::from(on_disk) * u128::from(weight(document));
         let share = share.div_ceil(total.max(1));
         // A share is not larger than the whole.
-        cells.add(times.get_val(document), u64::try_from(share).unwrap_or(on_disk));
+        let bytes = u64::try_from(share).unwrap_or(on_disk);
+        let (first, packets) = (times.get_val(document), packets.of(document));
+        cells.add(Cell { first, last: ends.of(document).unwrap_or(first), packets, bytes });
     }
     Ok(())
 }
@@ -95,8 +99,9 @@ impl Cells {
         Self { cut, length: 0, most: MOST_CELLS, by_time: BTreeMap::new(), current: None }
     }
 
-    fn add(&mut self, time: i64, bytes: u64) {
-        let cell = Cell { first: time, last: time, packets: 1, bytes };
+    /// What goes together belongs to the time of its last packet.
+    fn add(&mut self, cell: Cell) {
+        let time = cell.last;
         let key = self.key(time);
         match &mut self.current {
             Some((of_current, current)) if *of_current == key => current.merge(cell),
@@ -171,11 +176,15 @@ mod tests {
             .collect()
     }
 
+    fn packet(time: i64, bytes: u64) -> Cell {
+        Cell { first: time, last: time, packets: 1, bytes }
+    }
+
     #[test]
     fn few_times_stand_alone_in_order() {
         let mut cells = Cells::new(i64::MIN);
         for time in [5, 7, 7, 5, 1] {
-            cells.add(time, 10);
+            cells.add(packet(time, 10));
         }
         assert_eq!(slices_of(cells), [(1, 1, 1, 10), (5, 5, 2, 20), (7, 7, 2, 20)]);
     }
@@ -185,9 +194,9 @@ mod tests {
         let mut cells = Cells { most: 10, ..Cells::new(i64::MIN) };
         for number in (0..1000).rev() {
             // Thirty a second, and one long before.
-            cells.add(1_700_000_000_000_000_000 + number * 33_333_333, 2);
+            cells.add(packet(1_700_000_000_000_000_000 + number * 33_333_333, 2));
         }
-        cells.add(3, 1);
+        cells.add(packet(3, 1));
         assert_eq!(LENGTHS[cells.length], 60_000_000_000);
         let slices = slices_of(cells);
         assert_eq!(slices[0], (3, 3, 1, 1));
@@ -201,7 +210,7 @@ mod tests {
         let cut = 1_700_000_000_000_000_500;
         let mut cells = Cells { most: 2, ..Cells::new(cut) };
         for time in [-500, -1, 0, 499] {
-            cells.add(cut + time, 1);
+            cells.add(packet(cut + time, 1));
         }
         let at = |time: i64| i128::from(cut + time);
         assert_eq!(slices_of(cells), [(at(-500), at(-1), 2, 2), (at(0), at(499), 2, 2)]);
@@ -210,8 +219,8 @@ mod tests {
     #[test]
     fn the_ends_of_the_index_hold_all_times_beyond() {
         let mut cells = Cells::new(i64::MIN);
-        cells.add(0, 1);
-        cells.add(i64::MAX, 1);
+        cells.add(packet(0, 1));
+        cells.add(packet(i64::MAX, 1));
         let slices = cells.finish();
         assert_eq!(slices[0].start, Timestamp::from_nanoseconds(i128::MIN));
         assert_eq!(slices[0].end, Timestamp::from_nanoseconds(1));

@@ -10,12 +10,14 @@ use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
 use crate::store::embedded::document::{is_at_an_end, time_of_exact};
 use crate::store::embedded::schema::LAYOUT;
+use crate::store::embedded::search::{Ends, PacketsOf};
 
 const NANOSECONDS_PER_DAY: i64 = 86_400_000_000_000;
 
 /// When the packets of a store were captured.
 #[derive(Debug, Default)]
 pub(super) struct Coverage {
+    pub(super) packets: u64,
     pub(super) earliest: Option<Timestamp>,
     pub(super) latest: Option<Timestamp>,
     /// Days since 1970 on which something was captured.
@@ -35,6 +37,7 @@ impl Coverage {
     fn add_column(&mut self, segment: &SegmentReader) -> tantivy::Result<()> {
         let name = FieldId::Timestamp.field().name;
         let times = segment.fast_fields().column_first_or_default::<i64>(name)?;
+        let (ends, packets) = (Ends::documents(segment)?, PacketsOf::documents(segment)?);
         // The day that was seen last, since neighbours share it.
         let (mut day, mut earliest, mut latest) = (None, i64::MAX, i64::MIN);
         for document in segment.doc_ids_alive() {
@@ -44,9 +47,12 @@ impl Coverage {
                 day = of_document;
                 self.days.extend(day);
             }
-            if !is_at_an_end(time) {
-                earliest = earliest.min(time);
-                latest = latest.max(time);
+            self.packets += packets.of(document);
+            for time in [time, ends.of(document).unwrap_or(time)] {
+                if !is_at_an_end(time) {
+                    earliest = earliest.min(time);
+                    latest = latest.max(time);
+                }
             }
         }
         if earliest <= latest {

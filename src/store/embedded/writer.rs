@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tantivy::collector::Count;
 use tantivy::directory::error::LockError;
 use tantivy::index::SegmentId;
 use tantivy::indexer::{IndexWriterOptions, UserOperation};
@@ -24,9 +23,11 @@ use crate::store::embedded::lock::{Queue, WriterLock};
 use crate::store::embedded::merge::TieredMerges;
 use crate::store::embedded::query::before;
 use crate::store::embedded::room::Rooms;
-use crate::store::embedded::schema::LAYOUT;
+use crate::store::embedded::schema::MadeAs;
+use crate::store::embedded::search;
+use crate::store::flows::{self, Packer};
 use crate::store::{
-    AppendOutcome, PruneReport, PruneScope, StoreError, StoreErrorKind, StoreResult,
+    AppendOutcome, Layout, PruneReport, PruneScope, StoreError, StoreErrorKind, StoreResult,
 };
 
 /// What is not committed after so many packets or bytes is committed unasked, which bounds the
@@ -61,8 +62,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Writer {
     folder: Folder,
     session: Option<Session>,
-    /// Whether a store that has to be made gets an index of the payload.
-    index_payload: bool,
+    /// What a store is made as, if there is none yet.
+    kind: MadeAs,
     /// Packets that were appended with success and are gone, until a flush has said so: what it
     /// said would be safe is not, whichever call came to know of it first.
     lost: Option<Lost>,
@@ -85,8 +86,7 @@ struct Session {
     writer: Option<IndexWriter<PacketDocument>>,
     faults: Arc<Faults>,
     known: KnownIds,
-    /// Whether the store has an index of the payload.
-    payload: bool,
+    kind: MadeAs,
     rooms: Arc<Rooms>,
     pending: Pending,
     /// Last, so that it is given back when all else has been closed.
@@ -108,12 +108,12 @@ impl std::fmt::Debug for Session {
 
 impl Writer {
     pub(super) fn new(folder: Folder) -> Self {
-        Self { folder, session: None, index_payload: false, lost: None, activity: 0 }
+        Self { folder, session: None, kind: MadeAs::default(), lost: None, activity: 0 }
     }
 
-    /// What a store is made with if there is none yet.
-    pub(super) fn index_payload(&mut self, index_payload: bool) {
-        self.index_payload = index_payload;
+    /// What a store is made as, if there is none yet.
+    pub(super) fn make_as(&mut self, kind: MadeAs) {
+        self.kind = kind;
     }
 
     /// Whether this process holds the writer lock.
@@ -150,7 +150,7 @@ impl Writer {
             .try_lock(self.folder.path())
             .map_err(|error| io_error(self.folder.operation("lock"), &error))?;
         let Some(lock) = lock else { return Ok(false) };
-        self.session = Some(Session::open(self.folder.clone(), lock, self.index_payload)?);
+        self.session = Some(Session::open(self.folder.clone(), lock, self.kind)?);
         Ok(true)
     }
 
@@ -282,16 +282,21 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// What cannot be written as a document cannot be stored.
+fn internal(error: impl std::fmt::Display) -> TantivyError {
+    TantivyError::InternalError(error.to_string())
+}
+
 impl Session {
-    fn open(folder: Folder, lock: WriterLock, index_payload: bool) -> StoreResult<Self> {
+    fn open(folder: Folder, lock: WriterLock, kind: MadeAs) -> StoreResult<Self> {
         let directory = StoreDirectory::for_writer(folder.path())?;
         let faults = directory.faults();
-        let index = folder.open_or_create(directory, index_payload)?;
+        let index = folder.open_or_create(directory, kind)?;
         folder.remove_leftovers(&index)?;
         let writer = index_writer(&folder, &index)
             .map_err(|error| index_error(folder.operation("open for writing"), &error))?;
-        let known = KnownIds::new(folder.snapshot_of(&index)?);
-        let payload = LAYOUT.has_payload(&index.schema()) == Some(true);
+        let kind = MadeAs::of(&index.schema()).unwrap_or_default();
+        let known = KnownIds::new(folder.snapshot_of(&index)?, kind.documents);
         let rooms = Rooms::new(QUEUE_BYTES);
         Ok(Self {
             folder,
@@ -299,7 +304,7 @@ impl Session {
             writer: Some(writer),
             faults,
             known,
-            payload,
+            kind,
             rooms,
             pending: Pending::default(),
             lock,
@@ -308,29 +313,62 @@ impl Session {
 
     fn append(&mut self, batch: &[PacketRecord]) -> Result<AppendOutcome, Failure> {
         self.check_space(batch)?;
-        let mut outcome = AppendOutcome::default();
-        let mut chunk = Chunk::default();
+        let mut new = Vec::with_capacity(batch.len());
         for record in batch {
-            if !self.known.insert(&record.stored)? {
-                outcome.duplicates += 1;
-                continue;
-            }
-            let document = PacketDocument::new(record, self.payload)
-                .map_err(|error| TantivyError::InternalError(error.to_string()))?;
-            outcome.stored += 1;
-            self.pending.packets += 1;
-            self.pending.bytes += record.stored.packet.data.len() as u64;
-            chunk.push(document);
-            if chunk.is_full() {
-                self.send(mem::take(&mut chunk))?;
-            }
-            if self.pending.is_large() {
-                self.send(mem::take(&mut chunk))?;
-                self.commit()?;
+            if self.known.insert(&record.stored)? {
+                new.push(record);
             }
         }
+        match self.kind.documents {
+            Layout::Singles => self.append_singles(&new)?,
+            Layout::Flows => self.append_stretches(&new)?,
+        }
+        let stored = new.len() as u64;
+        let duplicates = (batch.len() - new.len()) as u64;
+        Ok(AppendOutcome { stored, duplicates, ..AppendOutcome::default() })
+    }
+
+    fn append_singles(&mut self, new: &[&PacketRecord]) -> Result<(), Failure> {
+        let mut chunk = Chunk::default();
+        for record in new {
+            let document = PacketDocument::new(record, self.kind.payload).map_err(internal)?;
+            self.add(&mut chunk, document, &[record])?;
+        }
         self.send(chunk)?;
-        Ok(outcome)
+        self.commit_if_large()
+    }
+
+    fn append_stretches(&mut self, new: &[&PacketRecord]) -> Result<(), Failure> {
+        let mut packer = Packer::new().map_err(internal)?;
+        let mut chunk = Chunk::default();
+        for stretch in flows::cut(new, |_| i128::MIN..i128::MAX) {
+            let records: Vec<&PacketRecord> =
+                stretch.positions.iter().map(|position| new[*position]).collect();
+            let document = PacketDocument::of_stretch(&records, &mut packer, self.kind.payload);
+            self.add(&mut chunk, document.map_err(internal)?, &records)?;
+        }
+        self.send(chunk)?;
+        self.commit_if_large()
+    }
+
+    fn add(
+        &mut self,
+        chunk: &mut Chunk,
+        document: PacketDocument,
+        records: &[&PacketRecord],
+    ) -> Result<(), Failure> {
+        self.pending.packets += records.len() as u64;
+        let bytes = records.iter().map(|record| record.stored.packet.data.len() as u64);
+        self.pending.bytes += bytes.sum::<u64>();
+        chunk.push(document);
+        if chunk.is_full() {
+            self.send(mem::take(chunk))?;
+        }
+        Ok(())
+    }
+
+    fn commit_if_large(&mut self) -> Result<(), Failure> {
+        if self.pending.is_large() { self.commit() } else { Ok(()) }
     }
 
     /// Refuses a batch that would not fit on the disk while nothing has happened yet, so that
@@ -381,7 +419,7 @@ impl Session {
 
     /// Looks at the last commit.
     fn refresh(&mut self) -> StoreResult<()> {
-        self.known = KnownIds::new(self.folder.snapshot_of(&self.index)?);
+        self.known = KnownIds::new(self.folder.snapshot_of(&self.index)?, self.kind.documents);
         Ok(())
     }
 
@@ -398,10 +436,10 @@ impl Session {
         self.commit()?;
         let condition: Box<dyn IndexQuery> = match scope {
             PruneScope::All => Box::new(AllQuery),
-            PruneScope::Before(time) => before(time),
+            PruneScope::Before(time) => before(time, self.kind.documents),
         };
         let before = self.folder.bytes()?;
-        let packets = self.known.committed().search(&condition, &Count)? as u64;
+        let packets = search::estimate(self.known.committed(), condition.as_ref())?.packets;
         if packets > 0 {
             self.writer()?.delete_query(condition)?;
             self.writer()?.commit()?;

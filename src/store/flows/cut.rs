@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -53,15 +54,15 @@ struct Open {
 }
 
 /// Cuts a batch into stretches; `partition` tells the time that shares a partition with a time.
-pub(in crate::store) fn cut(
-    batch: &[PacketRecord],
+pub(in crate::store) fn cut<R: Borrow<PacketRecord>>(
+    batch: &[R],
     mut partition: impl FnMut(Timestamp) -> Range<i128>,
 ) -> Vec<Stretch> {
     let whole = whole_windows(batch);
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut open: HashMap<Key, Open> = HashMap::new();
     let mut period = 0..0;
-    for (position, record) in batch.iter().enumerate() {
+    for (position, record) in batch.iter().map(Borrow::borrow).enumerate() {
         let (stored, time) = (&record.stored, record.stored.packet.timestamp);
         if !period.contains(&time.indexed().into()) {
             period = partition(time);
@@ -109,15 +110,17 @@ fn window(record: &PacketRecord) -> u64 {
 }
 
 /// How many frames of each window there are, where they follow each other.
-fn whole_windows(batch: &[PacketRecord]) -> HashMap<(Fingerprint, u64), u64> {
+fn whole_windows<R: Borrow<PacketRecord>>(batch: &[R]) -> HashMap<(Fingerprint, u64), u64> {
     let mut frames = HashMap::new();
     for pieces in batch.chunk_by(|a, b| {
+        let (a, b) = (a.borrow(), b.borrow());
         let (a_origin, b_origin) = (&a.stored.origin, &b.stored.origin);
         a_origin.capture == b_origin.capture
             && a_origin.frame.checked_add(1) == Some(b_origin.frame)
             && window(a) == window(b)
     }) {
-        let key = (pieces[0].stored.origin.capture, window(&pieces[0]));
+        let first = pieces[0].borrow();
+        let key = (first.stored.origin.capture, window(first));
         frames.insert(key, pieces.len() as u64);
     }
     frames

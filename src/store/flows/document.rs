@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use crate::document::fields::FieldId;
 use crate::document::{Document, Value, sequence};
 use crate::packet::{PacketRecord, Timestamp};
+use crate::store::pushdown::Answering;
 
 /// What a stretch can be found by: the values of all its packets, each once, and what it is as a
 /// whole. `packed` are its packets; `payload`: with the terms that find their text.
@@ -29,6 +30,18 @@ pub(in crate::store) fn document<'a>(
         document.set(FieldId::PacketStretchPartial, Value::Boolean(true));
     }
     document
+}
+
+/// Which field answers for `field`: some tell something of the stretch, and not of each packet.
+pub(in crate::store) fn answering(
+    field: FieldId,
+    of_packets: fn(FieldId) -> Answering,
+) -> Answering {
+    match field {
+        FieldId::EventSequence | FieldId::PacketCapturedLength => Answering::Nothing,
+        FieldId::NetworkBytes => Answering::Other(FieldId::PacketLength),
+        field => of_packets(field),
+    }
 }
 
 /// Whether a field finds packets by what one of them has. Others say something of the stretch, or

@@ -79,9 +79,46 @@ impl Fixture for Directories {
     }
 }
 
+/// Stores of stretches of packets.
+#[derive(Default)]
+struct OfStretches(Directories);
+
+#[async_trait]
+impl Fixture for OfStretches {
+    async fn set_up(&self, options: &SetupOptions) -> Arc<dyn PacketStore> {
+        let options = SetupOptions { layout: Some(Layout::Flows), ..options.clone() };
+        self.0.set_up(&options).await
+    }
+
+    fn stores_singles(&self) -> bool {
+        false
+    }
+
+    async fn reopen(&self, store: Arc<dyn PacketStore>) -> Arc<dyn PacketStore> {
+        self.0.reopen(store).await
+    }
+}
+
 #[tokio::test]
 async fn embedded_store_conforms() {
     conformance(&Directories::default()).await;
+    conformance(&OfStretches::default()).await;
+}
+
+/// Unlike a server whose key can only create, it looks first.
+#[tokio::test]
+async fn a_store_of_stretches_tells_every_packet_that_it_has() {
+    let store = OfStretches::default().set_up(&SetupOptions::default()).await;
+    let records = capture("a", 2_500, 60);
+    let appended = |outcome: AppendOutcome| (outcome.stored, outcome.duplicates);
+    let first = Arc::new(records[..1_500].to_vec());
+    assert_eq!(appended(store.append(first).await.unwrap()), (1_500, 0));
+    assert_eq!(appended(store.append(records.clone()).await.unwrap()), (1_000, 1_500));
+    store.flush().await.unwrap();
+    assert_eq!(appended(store.append(records.clone()).await.unwrap()), (0, 2_500));
+    assert_eq!(store.count(&Query::all()).await.unwrap(), 2_500);
+    let status = store.status().await.unwrap();
+    assert_eq!((status.packets, status.layout), (Some(2_500), Some(Layout::Flows)));
 }
 
 #[tokio::test]
@@ -220,10 +257,10 @@ async fn the_next_prune_gives_back_what_an_interrupted_one_did_not() {
     let middle = records[4_000].stored.packet.timestamp;
     {
         let directory = directory::StoreDirectory::for_writer(store.folder.path()).unwrap();
-        let index = store.folder.open_or_create(directory, false).unwrap();
+        let index = store.folder.open_or_create(directory, MadeAs::default()).unwrap();
         let mut writer: tantivy::IndexWriter = index.writer(20 << 20).unwrap();
         writer.set_merge_policy(Box::new(tantivy::merge_policy::NoMergePolicy));
-        writer.delete_query(query::before(middle)).unwrap();
+        writer.delete_query(query::before(middle, Layout::Singles)).unwrap();
         writer.commit().unwrap();
     }
     let full = store.status().await.unwrap().bytes.unwrap();
