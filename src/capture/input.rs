@@ -25,13 +25,24 @@ pub(super) struct Input {
     damage: Option<String>,
     /// Length of the uncompressed stream, where it was known beforehand.
     length: Option<u64>,
+    grows: bool,
 }
 
 impl Input {
     /// `length`: of the uncompressed stream, where it is known.
     pub(super) fn new(source: Decompressed, length: Option<u64>) -> Self {
         let buffer = vec![0; READ_LENGTH];
-        Self { source, buffer, start: 0, end: 0, offset: 0, ended: false, damage: None, length }
+        Self {
+            source,
+            buffer,
+            start: 0,
+            end: 0,
+            offset: 0,
+            ended: false,
+            damage: None,
+            length,
+            grows: false,
+        }
     }
 
     /// The bytes at hand, at least `length` of them unless the capture ends before.
@@ -58,6 +69,21 @@ impl Input {
                 self.buffer = vec![0; READ_LENGTH];
             }
         }
+    }
+
+    /// Whether it is a file that somebody still writes.
+    pub(super) fn grows(&self) -> bool {
+        self.grows
+    }
+
+    /// Says whether it is.
+    pub(super) fn set_grows(&mut self, grows: bool) {
+        self.grows = grows;
+    }
+
+    /// Forgets the bytes at hand.
+    pub(super) fn forget(&mut self) {
+        self.end = self.start;
     }
 
     /// Offset of the first byte at hand.

@@ -13,6 +13,10 @@ use crate::packet::{CapturedPacket, Extras, Interface, LinkType, Timestamp};
 const FILE_HEADER_LENGTH: usize = 24;
 const RECORD_HEADER_LENGTH: usize = 16;
 
+/// What zeros at the end of a file are.
+const NEVER_WRITTEN: &str =
+    "zeros instead of packets: space that its writer reserved and never used";
+
 /// libpcap's `MAXIMUM_SNAPLEN`: no packet of a common link type is longer.
 const MAX_CAPTURED_LENGTH: u32 = 262_144;
 /// No packet of any link type is longer (Wireshark's and libpcap's limit for D-Bus and `USBPcap`).
@@ -41,6 +45,18 @@ pub(super) struct PcapRecords {
     lengths: Lengths,
     header: RecordHeaderKind,
     extras: Option<Arc<Extras>>,
+    zeros: Zeros,
+}
+
+/// Record headers of nothing but zeros that were read one after the other. What follows tells
+/// whether they are empty packets, or space that a writer reserved and never used, as netsniff-ng
+/// does with `--mmap`.
+#[derive(Debug, Default)]
+struct Zeros {
+    offset: u64,
+    headers: u64,
+    /// Whether they are packets, to be delivered one by one.
+    are_packets: bool,
 }
 
 /// In which order a record gives the captured and the original length: it was swapped before
@@ -112,6 +128,7 @@ impl PcapRecords {
                 RecordHeaderKind::Known(RECORD_HEADER_LENGTH)
             },
             extras: network.fcs_length().map(|length| fcs_extras(length, header.snaplen)),
+            zeros: Zeros::default(),
         })
     }
 
@@ -122,6 +139,9 @@ impl PcapRecords {
         input: &mut Input,
         report: &mut Report,
     ) -> io::Result<Option<CapturedPacket>> {
+        if self.zeros.headers > 0 || self.is_at_zeros(input)? {
+            return self.pass_zeros(input, report);
+        }
         let Some(record) = self.record_header(input.at_least(RECORD_HEADER_LENGTH)?) else {
             end(input, report);
             return Ok(None);
@@ -140,15 +160,61 @@ impl PcapRecords {
             end(input, report);
             return Ok(None);
         };
-        let packet = CapturedPacket {
-            timestamp: self.timestamp(&record),
-            link_type: self.link_type,
-            original_length: record.original_length,
-            data: Bytes::copy_from_slice(data),
-            extras: self.extras.clone(),
-        };
+        let packet = self.packet(&record, Bytes::copy_from_slice(data));
+        // Its last bytes may be zeros only because they have not been written yet.
+        if input.grows() && is_before_zeros(input, length)? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         input.consume(length);
         Ok(Some(packet))
+    }
+
+    fn packet(&self, record: &RecordHeader, data: Bytes) -> CapturedPacket {
+        CapturedPacket {
+            timestamp: self.timestamp(record),
+            link_type: self.link_type,
+            original_length: record.original_length,
+            data,
+            extras: self.extras.clone(),
+        }
+    }
+
+    fn is_at_zeros(&self, input: &mut Input) -> io::Result<bool> {
+        Ok(self.header == RecordHeaderKind::Known(RECORD_HEADER_LENGTH)
+            && are_zeros(input.at_least(RECORD_HEADER_LENGTH)?))
+    }
+
+    /// Counts zeros until something else comes, which makes packets of them, or the end. One
+    /// header alone at the end is a packet: nobody reserves so little.
+    fn pass_zeros(
+        &mut self,
+        input: &mut Input,
+        report: &mut Report,
+    ) -> io::Result<Option<CapturedPacket>> {
+        if input.grows() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        while !self.zeros.are_packets && self.is_at_zeros(input)? {
+            if self.zeros.headers == 0 {
+                self.zeros.offset = input.offset();
+            }
+            self.zeros.headers += 1;
+            input.consume(RECORD_HEADER_LENGTH);
+        }
+        let rest = input.at_hand();
+        let is_end = rest.len() < RECORD_HEADER_LENGTH && rest.iter().all(|byte| *byte == 0);
+        if !self.zeros.are_packets && is_end && (self.zeros.headers > 1 || !rest.is_empty()) {
+            let end = input.offset() + rest.len() as u64;
+            let bytes = input.damage().is_none().then_some(end - self.zeros.offset);
+            let reason = input.damage().unwrap_or(NEVER_WRITTEN).to_owned();
+            report.end_unread(self.zeros.offset, bytes, reason);
+            return Ok(None);
+        }
+        self.zeros.headers -= 1;
+        self.zeros.are_packets = self.zeros.headers > 0;
+        let nothing =
+            RecordHeader { seconds: 0, fraction: 0, captured_length: 0, original_length: 0 };
+        Ok(Some(self.packet(&nothing, Bytes::new())))
     }
 
     fn timestamp(&self, record: &RecordHeader) -> Timestamp {
@@ -202,6 +268,21 @@ impl PcapRecords {
         };
         let is_longer = plausible(usual).is_none() && plausible(longer).is_some();
         Ok(if is_longer { longer } else { usual })
+    }
+}
+
+/// Whether a whole record header is there, and nothing but zeros.
+fn are_zeros(bytes: &[u8]) -> bool {
+    bytes.first_chunk() == Some(&[0; RECORD_HEADER_LENGTH])
+}
+
+/// Whether zeros stand where the record behind these bytes should begin.
+fn is_before_zeros(input: &mut Input, length: usize) -> io::Result<bool> {
+    match input.at_least(length + RECORD_HEADER_LENGTH) {
+        Ok(bytes) => Ok(bytes.get(length..).is_some_and(are_zeros)),
+        // It ends with the file, as usual.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -431,6 +512,29 @@ mod tests {
             assert_eq!(report.unread, Some(unread));
             assert_eq!(report.notes[0].offset, 43);
         }
+    }
+
+    #[test]
+    fn zeros_at_the_end_are_no_packets_and_zeros_before_packets_are() {
+        let start = [
+            pcap_header(LITTLE, MICROSECONDS, (2, 4), 96, 1),
+            record(LITTLE, [1, 0, 3, 3], b"abc"),
+        ];
+        let start = start.concat();
+        for length in [17, 31, 32, 100_000] {
+            let (packets, report) = read(&[start.clone(), vec![0; length]].concat());
+            assert_eq!(packets.len(), 1, "{length}");
+            let unread = UnreadTail { offset: 43, bytes: Some(length as u64) };
+            assert_eq!(report.unread, Some(unread));
+            assert!(report.notes[0].reason.starts_with("zeros"), "{report:?}");
+        }
+        let (packets, report) = read(&[start.clone(), vec![0; 16]].concat());
+        assert_eq!((packets.len(), report.is_clean()), (2, true), "nobody reserves so little");
+        let end = record(LITTLE, [2, 0, 1, 1], b"d");
+        let (packets, report) = read(&[start, vec![0; 48], end].concat());
+        assert!(report.is_clean(), "{report:?}");
+        let lengths: Vec<_> = packets.iter().map(|packet| packet.data.len()).collect();
+        assert_eq!(lengths, [3, 0, 0, 0, 1]);
     }
 
     #[test]

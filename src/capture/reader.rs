@@ -86,8 +86,8 @@ impl CaptureReader {
     /// The next packet with its frame number, from 1; `None` at the end and ever after.
     ///
     /// # Errors
-    /// [`CaptureError::Io`] when the file or the stream fails: nothing was lost, and the call
-    /// may be repeated. Damage is no error, see [`Self::report`].
+    /// [`CaptureError::Io`] when the file or the stream fails, or gives no more for now: nothing
+    /// was lost, and the call may be repeated. Damage is no error, see [`Self::report`].
     pub fn next_packet(&mut self) -> Result<Option<(u64, CapturedPacket)>, CaptureError> {
         if self.ended {
             return Ok(None);
@@ -103,6 +103,18 @@ impl CaptureReader {
         };
         self.frames = frame;
         Ok(Some((frame, packet)))
+    }
+
+    /// Says whether somebody still writes the file: then zeros where a packet should begin are not
+    /// written yet, and the read fails with `WouldBlock`.
+    pub fn set_grows(&mut self, grows: bool) {
+        self.input.set_grows(grows);
+    }
+
+    /// Forgets what was read ahead of [`Self::offset`], to be called when a plain file will give
+    /// the same bytes once more: its writer may have changed them.
+    pub fn forget_ahead(&mut self) {
+        self.input.forget();
     }
 
     /// What could not be read so far.

@@ -1,24 +1,18 @@
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::ingest_report::{Console, print_totals, show};
 use crate::cli::state_dir::StateDirArgs;
 use crate::cli::store_args::StoreArgs;
-use crate::cli::{Ended, UsageError, output, progress};
-use crate::describe::escape;
+use crate::cli::{Ended, UsageError, progress};
 use crate::folders;
-use crate::ingest::{
-    self, FileOutcome, FileReport, IngestOptions, Input, Observer, Progress, PurgeOptions, Totals,
-    Watch,
-};
+use crate::ingest::{self, IngestOptions, Input, PurgeOptions, Watch};
 use crate::query::{Filter, Query};
 use crate::store::{PacketStore, RetryPolicy, RetryStore, StoreError, StoreErrorKind};
 
@@ -315,88 +309,4 @@ async fn may_read(store: &dyn PacketStore, watch: bool) -> anyhow::Result<()> {
 
 fn input(path: PathBuf) -> Input {
     if path.as_os_str() == "-" { Input::Stream } else { Input::Path(path) }
-}
-
-fn show(bar: &ProgressBar, progress: &Progress) {
-    bar.set_length(progress.bytes_found.load(Ordering::Relaxed));
-    bar.set_position(progress.bytes_read.load(Ordering::Relaxed));
-    bar.set_message(format!("{} packets", progress.packets_read.load(Ordering::Relaxed)));
-}
-
-/// Prints each file's report above the bar.
-struct Console {
-    bar: ProgressBar,
-    progress: Arc<Progress>,
-}
-
-impl Observer for Console {
-    fn file_done(&self, report: &FileReport) {
-        self.bar.suspend(|| {
-            // A report that cannot be printed must not end the ingest: the totals, and with
-            // them the error, come at the end.
-            print_report(report).unwrap_or_default();
-        });
-    }
-
-    fn progress(&self) -> Arc<Progress> {
-        self.progress.clone()
-    }
-}
-
-fn print_report(report: &FileReport) -> anyhow::Result<()> {
-    let path = escape::Path(&report.path);
-    let state = match &report.outcome {
-        FileOutcome::Skipped(reason) => return output::line(&format!("{path}: skipped: {reason}")),
-        FileOutcome::Known(packets) => {
-            let line = format!("{path}: {packets} packets, stored by an earlier run");
-            return output::line(&line);
-        }
-        FileOutcome::Failed(reason) => {
-            output::line(&format!("{path}: FAILED: {reason}"))?;
-            ""
-        }
-        FileOutcome::Interrupted => {
-            output::line(&format!("{path}: interrupted"))?;
-            ""
-        }
-        FileOutcome::Growing => ", still being written",
-        FileOutcome::Done => "",
-    };
-    let is_whole = matches!(report.outcome, FileOutcome::Done | FileOutcome::Growing);
-    if is_whole || report.read > 0 {
-        output::line(&format!(
-            "{path}: {} read, {} stored, {} already there, {} rejected{state}",
-            report.read, report.stored, report.already_there, report.rejected,
-        ))?;
-    }
-    for note in &report.notes {
-        output::line(&format!("  not readable: {note}"))?;
-    }
-    for rejected in &report.first_rejected {
-        output::line(&format!("  rejected: frame {}: {}", rejected.frame, rejected.reason))?;
-    }
-    let told = report.first_rejected.len() as u64;
-    if report.rejected > told {
-        output::line(&format!("  and {} more rejected", report.rejected - told))?;
-    }
-    Ok(())
-}
-
-fn print_totals(totals: &Totals) -> anyhow::Result<()> {
-    let mut line = format!(
-        "total: {} read, {} stored, {} already there, {} rejected; {} files, {} with unreadable \
-         parts, {} skipped, {} failed",
-        totals.read,
-        totals.stored,
-        totals.already_there,
-        totals.rejected,
-        totals.files,
-        totals.damaged,
-        totals.skipped,
-        totals.failed,
-    );
-    if totals.known > 0 {
-        write!(line, ", {} stored by an earlier run", totals.known)?;
-    }
-    output::line(&line)
 }

@@ -2,6 +2,7 @@
 
 mod fetch;
 mod ingest;
+mod ingest_report;
 mod output;
 mod progress;
 mod prune;

@@ -62,6 +62,10 @@ pub(super) struct PruneArgs {
     every: Option<Duration>,
 }
 
+/// What is said when removing did not come to its end.
+const UNFINISHED: &str =
+    "the archive is still above its limit, since packets come in while others are removed";
+
 impl PruneArgs {
     /// The time between two rounds of a prune that stays.
     pub(super) fn stays(&self) -> Option<Duration> {
@@ -80,7 +84,7 @@ impl PruneArgs {
         if self.dry_run {
             let plan = retention::plan(store.as_ref(), policy).await?;
             prune_table::print(&plan)?;
-            return Ok(ended(plan.excess));
+            return Ok(ended(plan.excess, false));
         }
         if self.all && !self.yes {
             output::confirm(&format!("Remove every packet from {url}?"))?;
@@ -90,7 +94,7 @@ impl PruneArgs {
             output::line(&format!("removed {partition}"))?;
         }
         output::line(&format!("removed {}", summary(&outcome)))?;
-        Ok(ended(outcome.excess))
+        Ok(ended(outcome.excess, outcome.is_unfinished))
     }
 
     /// Prunes until it is told to stop. A round that fails is told, and the next one tries again.
@@ -142,9 +146,12 @@ impl PruneArgs {
 
 async fn round(store: &dyn PacketStore, policy: Policy) {
     match retention::enforce(store, policy).await {
-        Ok(Outcome { removed, excess }) => {
+        Ok(Outcome { removed, excess, is_unfinished }) => {
             let (packets, bytes) = (removed.packets, removed.bytes);
             info!(packets, bytes, partitions = removed.partitions.len(), "pruned");
+            if is_unfinished {
+                warn!("{UNFINISHED}: the next round goes on");
+            }
             if excess > 0 {
                 warn!(excess, "above the limit, and the rest is not over yet");
             }
@@ -153,15 +160,17 @@ async fn round(store: &dyn PacketStore, policy: Policy) {
     }
 }
 
-fn ended(excess: u64) -> Ended {
-    if excess == 0 {
-        return Ended::Done;
+fn ended(excess: u64, is_unfinished: bool) -> Ended {
+    if is_unfinished {
+        output::note(&format!("warning: {UNFINISHED}: prune again"));
     }
-    output::note(&format!(
-        "warning: {} remain above the limit, in partitions that packets captured now belong to",
-        BinaryBytes(excess)
-    ));
-    Ended::Incomplete
+    if excess > 0 {
+        output::note(&format!(
+            "warning: {} remain above the limit, in partitions that packets captured now belong to",
+            BinaryBytes(excess)
+        ));
+    }
+    if is_unfinished || excess > 0 { Ended::Incomplete } else { Ended::Done }
 }
 
 fn summary(outcome: &Outcome) -> String {

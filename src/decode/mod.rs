@@ -1,7 +1,8 @@
 //! Packet bytes → [`Layers`].
 //!
 //! Decoding is total: it never fails and never panics. What cannot be read ends the decoding,
-//! is named in [`Layers::stop`], and the layers before it are kept.
+//! is named in [`Layers::stop`], and the layers before it are kept. Who finds out that it panics
+//! all the same gets the packet undecoded: `guard`.
 //!
 //! Each layer reads its header, notes what it found, and says what comes `Next`; the loop in
 //! [`decode`] goes on with that. So the depth is bounded in one place, and the stack stays flat.
@@ -10,6 +11,7 @@ mod application;
 mod ethernet;
 mod extensions;
 mod fragments;
+mod guard;
 mod icmp;
 mod internet;
 mod link;
@@ -25,6 +27,8 @@ use std::fmt;
 
 use crate::packet::{CapturedPacket, Layers, LinkType, Stop, Tunnel, TunnelId};
 pub use fragments::Fragments;
+pub use guard::FAILED;
+use guard::guarded;
 pub use outline::{Part, outline};
 
 /// Layers that are looked at. Honest packets have about ten; a packet that is made of nothing
@@ -34,7 +38,7 @@ pub const MOST_LAYERS: usize = 32;
 /// What the bytes of a packet say.
 #[must_use]
 pub fn decode(packet: &CapturedPacket) -> Layers {
-    walk(packet, |_, _| {})
+    guarded(packet, || (walk(packet, |_, _| {}), ())).0
 }
 
 /// Decodes, and shows before each step what has been found and what comes next.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::decode::guard::guarded;
 use crate::decode::{Next, walk};
 use crate::packet::{CapturedPacket, Layers};
 
@@ -21,6 +22,10 @@ pub struct Part {
 /// What [`decode`](super::decode) finds, and where, outermost first. Parts do not overlap.
 #[must_use]
 pub fn outline(packet: &CapturedPacket) -> (Layers, Vec<Part>) {
+    guarded(packet, || read(packet))
+}
+
+fn read(packet: &CapturedPacket) -> (Layers, Vec<Part>) {
     let mut marks = Vec::new();
     let layers = walk(packet, |layers, next| {
         marks.push(Mark {

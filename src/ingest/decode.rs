@@ -1,20 +1,18 @@
 //! Packets → records: identity and layers, on several threads, in order.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::future::{self, Either};
 use futures::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, spawn_blocking};
-use tracing::error;
 
 use crate::decode::{self, Fragments};
 use crate::ingest::read::Numbered;
 use crate::ingest::{OpenCapture, Share, Step};
-use crate::packet::{Layers, Origin, PacketRecord, Stop, StoredPacket};
+use crate::packet::{Origin, PacketRecord, StoredPacket};
 
 /// Steps that are looked at together.
 const READY: usize = 1024;
@@ -118,25 +116,8 @@ fn decode_packets(
 fn record(open: &OpenCapture, numbered: Numbered) -> PacketRecord {
     let Numbered { frame, packet } = numbered;
     let origin = Origin { capture: open.capture, frame, source: open.source.clone() };
-    let layers = layers(|| decode::decode(&packet), open, frame);
+    let layers = decode::decode(&packet);
     PacketRecord { stored: StoredPacket::new(packet, origin), layers }
-}
-
-/// What decoding found. A bug of the decoder that one packet strikes costs the packet its fields,
-/// and nothing else: its bytes are the evidence.
-fn layers(decode: impl FnOnce() -> Layers, open: &OpenCapture, frame: u64) -> Layers {
-    static TOLD: Once = Once::new();
-    // Nothing that is shared was changed.
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
-        TOLD.call_once(|| {
-            error!(
-                file = open.path,
-                frame, "a packet that the decoder fails on, which is a bug: it is stored undecoded"
-            );
-        });
-        let reason = "the decoder failed, which is a bug in it".to_owned();
-        Layers { stop: Some(Stop { layer: "packet", reason }), ..Layers::default() }
-    })
 }
 
 #[cfg(test)]
@@ -177,13 +158,6 @@ mod tests {
         assert_eq!(ports(&mut captures, fragment(1, 1)), [true]);
         assert_eq!(ports(&mut captures, fragment(2, 1)), [false], "another capture");
         assert_eq!(captures.len(), 2);
-    }
-
-    #[test]
-    fn a_packet_that_the_decoder_fails_on_is_stored_undecoded() {
-        let found = layers(|| panic!("made by the test"), &open_capture_for_tests(), 7);
-        assert!(found.names.is_empty());
-        assert!(found.stop.unwrap().reason.contains("the decoder failed"));
     }
 
     #[test]

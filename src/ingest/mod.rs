@@ -196,6 +196,7 @@ pub async fn run(
                 // The store refuses everything until a flush was told what is lost, which this
                 // error has said already.
                 store.flush().await.ok();
+                observer.progress().begin_anew();
                 tokio::select! {
                     () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
                     () = stop.cancelled() => return Err(error),

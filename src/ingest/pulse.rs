@@ -34,14 +34,13 @@ pub(super) async fn during<T>(
 }
 
 fn beat(progress: &Progress, budget: &Budget, stored: u64, rate: u64) {
-    let read = progress.packets_read.load(Ordering::Relaxed);
     let newest = progress.newest_stored.load(Ordering::Relaxed);
     let lag = lag(newest, Timestamp::now());
     info!(
         packets_per_second = rate,
         lag_seconds = lag,
         packets_stored = stored,
-        packets_in_flight = read.saturating_sub(stored),
+        packets_in_flight = progress.in_flight(),
         bytes_in_flight = budget.in_flight(),
         files_waiting = progress.files_waiting.load(Ordering::Relaxed),
         "ingest"

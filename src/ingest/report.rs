@@ -119,6 +119,8 @@ pub struct Progress {
     pub packets_read: AtomicU64,
     /// Packets that the store has taken, or had already.
     pub packets_stored: AtomicU64,
+    /// Packets that are on their way no more: taken, refused, or given up.
+    pub packets_settled: AtomicU64,
     /// Time of the newest packet that it has taken: [`Timestamp::indexed`], 0 when none.
     pub newest_stored: AtomicI64,
     /// Files that are found and not yet read.
@@ -138,11 +140,30 @@ impl Progress {
         self.packets_read.fetch_add(packets, Ordering::Relaxed);
     }
 
-    pub(super) fn add_stored(&self, packets: u64, newest: Option<Timestamp>) {
-        self.packets_stored.fetch_add(packets, Ordering::Relaxed);
+    /// The store has answered for so many packets, and holds so many of them.
+    pub(super) fn add_answered(&self, packets: u64, stored: u64, newest: Option<Timestamp>) {
+        self.add_settled(packets);
+        self.packets_stored.fetch_add(stored, Ordering::Relaxed);
         if let Some(newest) = newest {
             self.newest_stored.fetch_max(newest.indexed(), Ordering::Relaxed);
         }
+    }
+
+    /// So many packets have been given up, or answered for.
+    pub(super) fn add_settled(&self, packets: u64) {
+        self.packets_settled.fetch_add(packets, Ordering::Relaxed);
+    }
+
+    /// Packets that have been read and not answered for.
+    pub(super) fn in_flight(&self) -> u64 {
+        let settled = self.packets_settled.load(Ordering::Relaxed);
+        self.packets_read.load(Ordering::Relaxed).saturating_sub(settled)
+    }
+
+    /// What was on its way is given up: it will be found, and read, once more.
+    pub(super) fn begin_anew(&self) {
+        self.add_settled(self.in_flight());
+        self.files_waiting.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn add_waiting(&self, files: usize) {
@@ -151,5 +172,23 @@ impl Progress {
 
     pub(super) fn take_waiting(&self) {
         self.files_waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_are_in_flight_until_they_are_stored_refused_or_given_up() {
+        let progress = Progress::default();
+        progress.add_packets(10);
+        progress.add_answered(5, 3, None);
+        assert_eq!((progress.in_flight(), progress.packets_stored.load(Ordering::Relaxed)), (5, 3));
+        progress.add_settled(1);
+        assert_eq!(progress.in_flight(), 4);
+        progress.add_waiting(2);
+        progress.begin_anew();
+        assert_eq!((progress.in_flight(), progress.files_waiting.load(Ordering::Relaxed)), (0, 0));
     }
 }

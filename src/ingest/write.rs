@@ -147,7 +147,8 @@ impl<'a> Writer<'a> {
             self.bury(&capture, &outcome, &batch).await?;
         }
         let newest = newest(&batch, Timestamp::now());
-        self.beside.progress.add_stored(batch.len() as u64, newest);
+        let held = outcome.stored + outcome.duplicates;
+        self.beside.progress.add_answered(batch.len() as u64, held, newest);
         if let Some(reading) = self.readings.get_mut(&capture.reading) {
             reading.answered(number, outcome.rejected.len() as u64);
         }

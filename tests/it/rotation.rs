@@ -144,6 +144,7 @@ rotations! {
     dumpcap_in_a_ring_by_size
     dumpcap_in_a_ring_by_time
     netsniff_ng_by_interval
+    netsniff_ng_into_space_that_it_reserves
     logrotate_renames_and_compresses
 }
 
@@ -221,6 +222,25 @@ fn netsniff_ng_by_interval(mut scene: Scene) {
     assert!(count > sent / 2 && count <= sent, "{count} of {sent}");
     scene.assert_names("it rotated", |names| names.len() >= 3);
     scene.assert_stored(&written);
+}
+
+/// The file is as large as it may become from its beginning on, and its end is zeros.
+fn netsniff_ng_into_space_that_it_reserves(mut scene: Scene) {
+    let filter = scene.traffic.filter();
+    let file = ["--in", "lo", "--out", "mapped.pcap", "--mmap", "--silent"];
+    let arguments = [&file[..], &["--magic", "0xa1b23c4d", &filter]].concat();
+    let mut kept = Kept::start(&scene.folder, scene.sandbox.path("kept"));
+    let mut netsniff = Capturing::start(&scene.folder, "netsniff-ng", &arguments, "Running!");
+    scene.flow(&netsniff, RATE);
+    let size = fs::metadata(scene.folder.join("mapped.pcap")).unwrap().len();
+    assert!(size > 1 << 24, "it reserves space: {size}");
+    // What is found by now are packets that were sent, and nothing else.
+    let sent = scene.traffic.finish();
+    let found = scene.stored() as u64;
+    assert!(found <= sent, "{found} of {sent}");
+    netsniff.finish();
+    kept.finish();
+    scene.assert_stored(&kept.packets());
 }
 
 /// tcpdump cannot open its file again: so, as the manual of logrotate has it for such programs,

@@ -3,12 +3,16 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{Shutdown, TcpListener};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use crate::support::{Pcap, Run, Sandbox, conversations, many, oracle, signal, wait_until};
 use crate::watch::{start, wait_for_packets};
@@ -144,14 +148,14 @@ fn what_could_not_be_read_is_read_when_it_can_be() {
         wait_until("it has been tried", || {
             sandbox.path("state/ledger.jsonl").try_exists().unwrap()
         });
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        thread::sleep(std::time::Duration::from_secs(1));
         stop(child)
     };
     assert_eq!(run.code, Some(1), "it could not be read until the end: {run}");
     assert!(run.stderr.contains("will try again"), "{run}");
 
     let child = watch();
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    thread::sleep(std::time::Duration::from_secs(1));
     mode(0o600);
     sandbox.file("later/than.pcap", &many(3));
     wait_for_packets(&sandbox, "203");
@@ -190,6 +194,39 @@ fn a_stop_does_not_wait_for_a_store_that_does_not_answer() {
     drop(connection);
     assert_eq!(run.code, Some(0), "{run}");
     assert!(run.stderr.contains("stopping"), "{run}");
+}
+
+/// A proxy shows its own page while the server behind it is away.
+#[test]
+fn an_answer_that_is_no_servers_is_waited_out_while_watching() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("captures/cap.pcap", &conversations());
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let answered = Arc::<AtomicU64>::default();
+    let counter = answered.clone();
+    thread::spawn(move || {
+        for (number, connection) in (0..).zip(proxy.incoming()) {
+            let mut connection = connection.unwrap();
+            // Something that is no JSON, and JSON that is something else.
+            let body = ["<html>Please wait</html>", "{\"status\":\"waiting\"}", "[1]"][number % 3];
+            let head = format!("Content-Length: {}\r\nConnection: close", body.len());
+            // The client may have gone already.
+            write!(connection, "HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}").ok();
+            connection.shutdown(Shutdown::Write).ok();
+            std::io::copy(&mut connection, &mut std::io::sink()).ok();
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let run = sandbox.run(&["--store", &url, "ingest", "captures"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(run.stderr.contains("is no Elasticsearch, perhaps a proxy"), "{run}");
+    let before = answered.load(Ordering::Relaxed);
+    let child = start(&sandbox, &[&["--store", &url][..], &WATCH].concat());
+    wait_until("it asks again and again", || answered.load(Ordering::Relaxed) > before + 8);
+    let run = stop(child);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(run.stderr.contains("is no Elasticsearch, perhaps a proxy"), "{run}");
 }
 
 /// The kernel sends it when a writer opens a file that is just being asked about.

@@ -293,6 +293,7 @@ proptest! {
     ) {
         let data = [start, rest].concat();
         let layers = layers(LinkType(link_type), &data);
+        prop_assert!(layers.stop.is_none_or(|stop| stop.reason != FAILED));
         prop_assert!(layers.names.len() <= 2 * data.len() + 1);
     }
 }

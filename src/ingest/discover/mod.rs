@@ -199,7 +199,7 @@ impl Discover {
     fn compare(
         &self,
         mut sighted: Vec<Sighted>,
-        closed: &HashSet<PathBuf>,
+        closed: &HashMap<PathBuf, FileState>,
         seen: &mut Seen,
     ) -> Vec<Found> {
         let now = (SystemTime::now(), Instant::now());
@@ -239,7 +239,8 @@ impl Discover {
                     if !there.insert(state.id) {
                         continue;
                     }
-                    let is_closed = closed.contains(&path);
+                    // Else it was another file, or it has been written again since.
+                    let is_closed = closed.get(&path) == Some(&state);
                     let sight = match seen.files.entry(state.id) {
                         Entry::Occupied(entry) => {
                             let sight = entry.into_mut();
@@ -341,5 +342,50 @@ fn as_it_stands(sighted: Sighted) -> Found {
         }),
         Sighted::Nothing { path, reason, why: Nothing::Passed } => Found::Passed { path, reason },
         Sighted::Nothing { path, reason, .. } => Found::Unreadable { path, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// How the file at `path` is finished, when it was closed as it was in `state`.
+    fn finished(path: &Path, state: FileState) -> Option<Finished> {
+        let discover = Discover {
+            watch: None,
+            progress: Arc::default(),
+            ledger: Arc::default(),
+            recall: Arc::default(),
+            excluded: Vec::new(),
+        };
+        let mut seen = Seen::default();
+        let closed = HashMap::from([(path.to_owned(), state)]);
+        discover.compare(Place::new(path).look(&[]), &closed, &mut seen);
+        match &tell(&mut seen.files, Duration::MAX)[..] {
+            [Found::File(look)] => look.finished,
+            found => panic!("one file: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_close_is_of_the_file_that_had_the_name_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cap.pcap");
+        let state = || FileState::of(&fs::metadata(&path).unwrap());
+        let mut writer = fs::File::create(&path).unwrap();
+        writer.write_all(b"all of it").unwrap();
+        let closed = state();
+        assert_eq!(finished(&path, closed), Some(Finished::Closed));
+        // Both exist for a while, so that they cannot have the same number.
+        let next = folder.path().join("next");
+        fs::write(&next, b"all of it").unwrap();
+        fs::rename(&next, &path).unwrap();
+        assert_eq!(finished(&path, closed), None, "another file");
+        let closed = state();
+        fs::write(&path, b"written anew").unwrap();
+        assert_eq!(finished(&path, closed), None, "written since");
     }
 }

@@ -35,8 +35,9 @@ struct Shared {
 struct Told {
     /// Watched places: as the kernel's words begin, and as they were named.
     roots: Vec<(PathBuf, PathBuf)>,
-    /// Files that were closed by a writer, as the walk through the folders calls them.
-    closed: HashSet<PathBuf>,
+    /// Files that were closed by a writer, as the walk through the folders calls them, and what
+    /// they were like then: another file may have the name by the time of the next look.
+    closed: HashMap<PathBuf, FileState>,
     /// Places that were removed or renamed: what has the name now is not watched.
     lost: HashSet<PathBuf>,
 }
@@ -84,8 +85,8 @@ impl Notices {
         timeout(longest, self.shared.wake.notified()).await.ok();
     }
 
-    /// Files that were closed by a writer since the last call.
-    pub(super) fn take_closed(&self) -> HashSet<PathBuf> {
+    /// Files that were closed by a writer since the last call, as they were then.
+    pub(super) fn take_closed(&self) -> HashMap<PathBuf, FileState> {
         std::mem::take(&mut self.shared.told().closed)
     }
 }
@@ -99,7 +100,13 @@ impl Shared {
     fn take(&self, event: notify::Result<Event>) {
         match event.map(|event| (event.kind, event.paths)) {
             Ok((EventKind::Access(AccessKind::Close(AccessMode::Write)), paths)) => {
-                self.told().close(&paths);
+                // What has gone already is nobody's to read.
+                let as_they_are = paths.into_iter().filter_map(|path| {
+                    let state = FileState::of(&fs::metadata(&path).ok()?);
+                    Some((path, state))
+                });
+                let closed: Vec<_> = as_they_are.collect();
+                self.told().close(&closed);
             }
             // Growth is looked for at each poll; to wake for every write would be busy work.
             Ok((EventKind::Access(_) | EventKind::Modify(ModifyKind::Data(_)), _)) => return,
@@ -124,13 +131,13 @@ impl Told {
         }
     }
 
-    fn close(&mut self, paths: &[PathBuf]) {
-        for path in paths {
+    fn close(&mut self, closed: &[(PathBuf, FileState)]) {
+        for (path, state) in closed {
             let names = self.roots.iter().filter_map(|(absolute, place)| {
                 let below = path.strip_prefix(absolute).ok()?;
                 Some(if below.as_os_str().is_empty() { place.clone() } else { place.join(below) })
             });
-            self.closed.extend(names);
+            self.closed.extend(names.map(|name| (name, *state)));
         }
     }
 

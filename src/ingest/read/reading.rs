@@ -19,6 +19,8 @@ pub(super) struct Reading {
     pub(super) file: Arc<File>,
     reader: CaptureReader,
     place: Arc<Place>,
+    /// Whether the bytes behind the last packet were the beginning of another.
+    is_within_packet: bool,
     head: Head,
     progress: Arc<Progress>,
     ledger: Arc<Ledger>,
@@ -72,6 +74,7 @@ impl Reading {
             file,
             reader,
             place,
+            is_within_packet: false,
             head,
             progress,
             ledger,
@@ -84,8 +87,9 @@ impl Reading {
     }
 
     /// From now on the end of the file is its end.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&mut self) {
         self.place.end();
+        self.reader.set_grows(false);
     }
 
     /// Whether it is the same capture still, and not overwritten by another.
@@ -95,7 +99,15 @@ impl Reading {
 
     /// Whether all bytes so far made whole packets.
     pub(super) fn is_between_packets(&self) -> bool {
-        self.reader.offset() == self.place.offset()
+        !self.is_within_packet
+    }
+
+    /// What has been read behind the last packet is read again next time: a writer that reserves
+    /// space writes into what was there.
+    fn pause(&mut self) {
+        self.is_within_packet = self.reader.offset() != self.place.offset();
+        self.reader.forget_ahead();
+        self.place.go_back_to(self.reader.offset());
     }
 
     /// What could not be read.
@@ -110,6 +122,7 @@ impl Reading {
                 Ok(Some((frame, packet))) => Ok((frame, packet)),
                 Ok(None) => Err(Next::End),
                 Err(CaptureError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.pause();
                     Err(Next::Nothing)
                 }
                 Err(error) => Err(Next::Failed(error)),
@@ -183,7 +196,10 @@ fn start(
         place.end();
     }
     match CaptureReader::new(Tail::new(file.clone(), place.clone(), progress.clone())) {
-        Ok(reader) => Ok(Some((reader, place))),
+        Ok(mut reader) => {
+            reader.set_grows(!ends);
+            Ok(Some((reader, place)))
+        }
         Err(CaptureError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error),
     }

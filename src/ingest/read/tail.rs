@@ -23,6 +23,8 @@ pub(super) struct Tail {
 #[derive(Debug, Default)]
 pub(super) struct Place {
     offset: AtomicU64,
+    /// Where it stood at most.
+    furthest: AtomicU64,
     ends: AtomicBool,
 }
 
@@ -43,6 +45,11 @@ impl Place {
         self.ends.load(Ordering::Relaxed)
     }
 
+    /// Goes on reading from here.
+    pub(super) fn go_back_to(&self, offset: u64) {
+        self.offset.store(offset, Ordering::Relaxed);
+    }
+
     /// Bytes read.
     pub(super) fn offset(&self) -> u64 {
         self.offset.load(Ordering::Relaxed)
@@ -56,8 +63,10 @@ impl Read for Tail {
         if count == 0 && !buffer.is_empty() && !self.place.is_ended() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.place.offset.store(offset + count as u64, Ordering::Relaxed);
-        self.progress.add_read(count as u64);
+        let end = offset + count as u64;
+        self.place.offset.store(end, Ordering::Relaxed);
+        let furthest = self.place.furthest.fetch_max(end, Ordering::Relaxed);
+        self.progress.add_read(end.saturating_sub(furthest));
         Ok(count)
     }
 }
@@ -80,6 +89,9 @@ impl Head {
             }
         }
         now.truncate(length);
+        // Zeros at the end may be space that is reserved and will be written.
+        let written = now.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        now.truncate(written);
         let is_still = now.starts_with(&self.0);
         self.0 = now;
         Ok(is_still)
@@ -121,5 +133,15 @@ mod tests {
         assert_eq!(head.0.len(), HEAD);
         file.as_file().set_len(0).unwrap();
         assert!(!head.is_still(file.as_file()).unwrap());
+    }
+    #[test]
+    fn space_that_is_reserved_may_be_written() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"header").unwrap();
+        file.as_file().set_len(2 * HEAD as u64).unwrap();
+        let mut head = Head::default();
+        assert!(head.is_still(file.as_file()).unwrap());
+        file.write_all(b" and packet").unwrap();
+        assert!(head.is_still(file.as_file()).unwrap());
     }
 }

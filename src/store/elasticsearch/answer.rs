@@ -120,6 +120,19 @@ impl Failure {
         StoreError::new(kind, operation, self)
     }
 
+    /// The same of a question with which work begins: whatever answers in the server's place (a
+    /// proxy's page while the server is away) says nothing about it.
+    pub(super) fn during_opening(self, operation: impl Into<String>) -> StoreError {
+        match self {
+            Self::NotUnderstood(reason) => StoreError::new(
+                StoreErrorKind::Unreachable,
+                operation,
+                format!("what answers is no Elasticsearch, perhaps a proxy before it: {reason}"),
+            ),
+            failure => failure.during(operation),
+        }
+    }
+
     /// The same of a request that may be sent again: what comes between (a proxy's page, half an
     /// answer) passes, and says nothing about the packets.
     pub(super) fn during_writing(self, operation: impl Into<String>) -> StoreError {
@@ -255,6 +268,7 @@ mod tests {
     fn an_answer_that_is_none_is_a_reason_to_send_again() {
         let failure = || Failure::NotUnderstood("expected value at line 1".into());
         assert!(failure().during_writing("test").is_retryable());
+        assert!(failure().during_opening("test").is_retryable());
         assert!(!failure().during("test").is_retryable());
         let refused = Failure::refused(400, b"no");
         assert_eq!(refused.during_writing("test").kind, StoreErrorKind::Other);

@@ -81,7 +81,7 @@ impl Archive {
             Err(failure) => Err(failure),
         };
         let operation = || format!("open archive {} at {}", self.name, client.address());
-        let Some(meta) = found.map_err(|failure| failure.during(operation()))? else {
+        let Some(meta) = found.map_err(|failure| failure.during_opening(operation()))? else {
             return Err(StoreError::new(StoreErrorKind::NotSetUp, operation(), "it is not set up"));
         };
         let corrupt =
@@ -108,7 +108,10 @@ impl Archive {
     pub(super) async fn template(&self, client: &Client) -> Result<Option<Json>, Failure> {
         let request = Request::get(format!("_index_template/{}", self.name));
         match client.ask::<Json>(request).await {
-            Ok(mut answer) => Ok(Some(answer["index_templates"][0]["index_template"].take())),
+            Ok(mut answer) => match answer.pointer_mut("/index_templates/0/index_template") {
+                Some(template) => Ok(Some(template.take())),
+                None => Err(Failure::NotUnderstood("it shows no template".to_owned())),
+            },
             Err(failure) if failure.has_status(404) => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -118,7 +121,13 @@ impl Archive {
     pub(super) async fn meta_of_index(&self, client: &Client) -> Result<Option<Json>, Failure> {
         let index = self.setup_index();
         match client.ask::<Json>(Request::get(format!("{index}/_mapping"))).await {
-            Ok(mut answer) => Ok(Some(answer[&index]["mappings"]["_meta"].take())),
+            Ok(mut answer) => match answer.get_mut(&index) {
+                Some(found) => {
+                    let meta = found.pointer_mut("/mappings/_meta");
+                    Ok(Some(meta.map(Json::take).unwrap_or_default()))
+                }
+                None => Err(Failure::NotUnderstood("it shows no mapping".to_owned())),
+            },
             Err(failure) if failure.has_status(404) => Ok(None),
             Err(failure) => Err(failure),
         }

@@ -93,7 +93,8 @@ pub(super) async fn count_of(
     let body = json!({ "query": clause });
     let answer = client.send(Request::post(format!("{index}/_count")).json(&body)).await;
     let count = answer.and_then(|answer| page::count(&answer));
-    count.map_err(|failure| failure.during(format!("count in {}/{index}", client.address())))
+    count
+        .map_err(|failure| failure.during_opening(format!("count in {}/{index}", client.address())))
 }
 
 /// How many packets `query` finds, and their captured bytes.

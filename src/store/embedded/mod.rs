@@ -1,9 +1,9 @@
 //! The embedded store: a directory with a tantivy index, for one machine and without a server.
 //!
 //! `folder` knows the directory and its files, `lock` lets one process write at a time,
-//! `writer` appends and prunes, `known` remembers what is stored already; `search` finds keys
-//! in order, `read` turns them into packets; `schema`, `document`, `record`, `query` and `wildcard`
-//! translate between the archive's words and tantivy's; `slices` and `status` count.
+//! `writer` and its `session` append and prune, `known` remembers what is stored already; `search`
+//! finds keys in order, `read` turns them into packets; `schema`, `document`, `record`, `query` and
+//! `wildcard` translate between the archive's words and tantivy's; `slices` and `status` count.
 
 mod aggregate;
 mod directory;
@@ -19,6 +19,7 @@ mod record;
 mod room;
 mod schema;
 mod search;
+mod session;
 mod slices;
 mod status;
 #[cfg(test)]

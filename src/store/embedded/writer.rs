@@ -1,61 +1,17 @@
-//! The one writer of a store: append, commit, prune.
-
-use std::mem;
-use std::num::NonZero;
-use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
-
-use tantivy::directory::error::LockError;
-use tantivy::index::SegmentId;
-use tantivy::indexer::{IndexWriterOptions, UserOperation};
-use tantivy::merge_policy::NoMergePolicy;
-use tantivy::query::{AllQuery, Query as IndexQuery};
-use tantivy::{Index, IndexWriter, TantivyError};
+//! The one writer of a store, open or not, and what is lost when it breaks.
 
 use crate::packet::PacketRecord;
-use crate::store::embedded::directory::{Faults, StoreDirectory};
-use crate::store::embedded::document::PacketDocument;
+#[cfg(test)]
+#[cfg(feature = "testing")]
+use crate::store::embedded::directory::Faults;
 use crate::store::embedded::error::{index_error, io_error};
 use crate::store::embedded::folder::{Contents, Folder};
-use crate::store::embedded::known::KnownIds;
-use crate::store::embedded::lock::{Queue, WriterLock};
-use crate::store::embedded::merge::TieredMerges;
-use crate::store::embedded::query::before;
-use crate::store::embedded::room::Rooms;
+use crate::store::embedded::lock::Queue;
 use crate::store::embedded::schema::MadeAs;
-use crate::store::embedded::search;
-use crate::store::flows::{self, Packer};
+use crate::store::embedded::session::{Failure, Session};
 use crate::store::{
-    AppendOutcome, Layout, PruneReport, PruneScope, StoreError, StoreErrorKind, StoreResult,
+    AppendOutcome, PruneReport, PruneScope, StoreError, StoreErrorKind, StoreResult,
 };
-
-/// What is not committed after so many packets or bytes is committed unasked, which bounds the
-/// memory for their ids and the work that is lost when the disk fails.
-const PACKETS_PER_COMMIT: u64 = 400_000;
-/// See [`PACKETS_PER_COMMIT`].
-const BYTES_PER_COMMIT: u64 = 128 << 20;
-/// Memory of each of tantivy's indexing threads; it writes a segment when this is full.
-const INDEXING_MEMORY: usize = 32 << 20;
-/// Used when there are cores enough to decode packets at the same time: with two cores a second
-/// thread was 5 % faster and took 90 MiB more.
-const MOST_INDEXING_THREADS: usize = 2;
-/// Memory of documents that wait for the indexing thread.
-const QUEUE_BYTES: usize = 8 << 20;
-/// Documents and bytes that are handed over at once; one by one costs a lock each.
-const DOCUMENTS_PER_CHUNK: usize = 64;
-/// See [`DOCUMENTS_PER_CHUNK`].
-const BYTES_PER_CHUNK: usize = 256 << 10;
-/// Disk space that must be free, beside that for what is not committed yet: what is indexed
-/// beside the packets, and the lists of segments.
-const SPARE_SPACE: u64 = 16 << 20;
-/// With more segments than this, a commit waits for merges to end. Only programs that end soon
-/// after each commit, so that their merges never do, get so far.
-const SEGMENTS_BEFORE_WAIT: usize = 48;
-
-/// For a lock of tantivy's that is nobody's; see [`index_writer`].
-const LOCK_TRIES: u32 = 100;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The writer, open or not.
 #[derive(Debug)]
@@ -76,34 +32,6 @@ pub(super) struct Writer {
 struct Lost {
     packets: u64,
     reason: String,
-}
-
-/// The time between getting the writer lock and giving it back.
-struct Session {
-    folder: Folder,
-    index: Index,
-    /// Absent while merges are waited for.
-    writer: Option<IndexWriter<PacketDocument>>,
-    faults: Arc<Faults>,
-    known: KnownIds,
-    kind: MadeAs,
-    rooms: Arc<Rooms>,
-    pending: Pending,
-    /// Last, so that it is given back when all else has been closed.
-    lock: WriterLock,
-}
-
-/// What was appended since the last commit.
-#[derive(Debug, Default, Clone, Copy)]
-struct Pending {
-    packets: u64,
-    bytes: u64,
-}
-
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("pending", &self.pending).finish_non_exhaustive()
-    }
 }
 
 impl Writer {
@@ -190,17 +118,13 @@ impl Writer {
     pub(super) fn destroy(&mut self) -> StoreResult<()> {
         self.lost = None;
         let Some(session) = self.session.take() else { return Ok(()) };
-        let Session { folder, writer, lock, .. } = session;
-        drop(writer);
-        folder.remove_store()?;
-        drop(lock);
-        Ok(())
+        session.destroy()
     }
 
     /// Gives the lock back when nothing waits to be committed.
     pub(super) fn close_if_idle(&mut self) -> StoreResult<()> {
         match self.session.take() {
-            Some(session) if session.pending.packets == 0 => session.close(),
+            Some(session) if session.uncommitted() == 0 => session.close(),
             session => {
                 self.session = session;
                 Ok(())
@@ -230,7 +154,7 @@ impl Writer {
             let reason = "the store is not open for writing";
             return Err(StoreError::new(StoreErrorKind::Locked, operation, reason));
         };
-        let before = session.pending.packets;
+        let before = session.uncommitted();
         let failure = match action(session) {
             Ok(result) => return Ok(result),
             Err(Failure::Refused(error)) => return Err(error),
@@ -259,283 +183,5 @@ impl Lost {
             "{reason}; {packets} packets that were not flushed yet have to be stored again"
         );
         StoreError::new(StoreErrorKind::Lost, operation, reason)
-    }
-}
-
-/// How something can fail in a session.
-enum Failure {
-    /// Nothing has happened.
-    Refused(StoreError),
-    /// The writer cannot go on.
-    Broken(TantivyError),
-}
-
-impl From<TantivyError> for Failure {
-    fn from(error: TantivyError) -> Self {
-        Self::Broken(error)
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-/// What cannot be written as a document cannot be stored.
-fn internal(error: impl std::fmt::Display) -> TantivyError {
-    TantivyError::InternalError(error.to_string())
-}
-
-impl Session {
-    fn open(folder: Folder, lock: WriterLock, kind: MadeAs) -> StoreResult<Self> {
-        let directory = StoreDirectory::for_writer(folder.path())?;
-        let faults = directory.faults();
-        let index = folder.open_or_create(directory, kind)?;
-        folder.remove_leftovers(&index)?;
-        let writer = index_writer(&folder, &index)
-            .map_err(|error| index_error(folder.operation("open for writing"), &error))?;
-        let kind = MadeAs::of(&index.schema()).unwrap_or_default();
-        let known = KnownIds::new(folder.snapshot_of(&index)?, kind.documents);
-        let rooms = Rooms::new(QUEUE_BYTES);
-        Ok(Self {
-            folder,
-            index,
-            writer: Some(writer),
-            faults,
-            known,
-            kind,
-            rooms,
-            pending: Pending::default(),
-            lock,
-        })
-    }
-
-    fn append(&mut self, batch: &[PacketRecord]) -> Result<AppendOutcome, Failure> {
-        self.check_space(batch)?;
-        let mut new = Vec::with_capacity(batch.len());
-        for record in batch {
-            if self.known.insert(&record.stored)? {
-                new.push(record);
-            }
-        }
-        match self.kind.documents {
-            Layout::Singles => self.append_singles(&new)?,
-            Layout::Flows => self.append_stretches(&new)?,
-        }
-        let stored = new.len() as u64;
-        let duplicates = (batch.len() - new.len()) as u64;
-        Ok(AppendOutcome { stored, duplicates, ..AppendOutcome::default() })
-    }
-
-    fn append_singles(&mut self, new: &[&PacketRecord]) -> Result<(), Failure> {
-        let mut chunk = Chunk::default();
-        for record in new {
-            let document = PacketDocument::new(record, self.kind.payload).map_err(internal)?;
-            self.add(&mut chunk, document, &[record])?;
-        }
-        self.send(chunk)?;
-        self.commit_if_large()
-    }
-
-    fn append_stretches(&mut self, new: &[&PacketRecord]) -> Result<(), Failure> {
-        let mut packer = Packer::new().map_err(internal)?;
-        let mut chunk = Chunk::default();
-        for stretch in flows::cut(new, |_| i128::MIN..i128::MAX) {
-            let records: Vec<&PacketRecord> =
-                stretch.positions.iter().map(|position| new[*position]).collect();
-            let document = PacketDocument::of_stretch(&records, &mut packer, self.kind.payload);
-            self.add(&mut chunk, document.map_err(internal)?, &records)?;
-        }
-        self.send(chunk)?;
-        self.commit_if_large()
-    }
-
-    fn add(
-        &mut self,
-        chunk: &mut Chunk,
-        document: PacketDocument,
-        records: &[&PacketRecord],
-    ) -> Result<(), Failure> {
-        self.pending.packets += records.len() as u64;
-        let bytes = records.iter().map(|record| record.stored.packet.data.len() as u64);
-        self.pending.bytes += bytes.sum::<u64>();
-        chunk.push(document);
-        if chunk.is_full() {
-            self.send(mem::take(chunk))?;
-        }
-        Ok(())
-    }
-
-    fn commit_if_large(&mut self) -> Result<(), Failure> {
-        if self.pending.is_large() { self.commit() } else { Ok(()) }
-    }
-
-    /// Refuses a batch that would not fit on the disk while nothing has happened yet, so that
-    /// the caller can wait for room without losing what it appended before.
-    fn check_space(&self, batch: &[PacketRecord]) -> StoreResult<()> {
-        let operation = || self.folder.operation("append to");
-        let free = fs4::available_space(self.folder.path())
-            .map_err(|error| io_error(operation(), &error))?;
-        let captured = batch.iter().map(|record| record.stored.packet.data.len() as u64);
-        let needed = SPARE_SPACE + self.pending.bytes + captured.sum::<u64>();
-        if free < needed {
-            let reason = format!("{free} bytes are free on the disk, {needed} are needed");
-            return Err(StoreError::new(StoreErrorKind::Full, operation(), reason));
-        }
-        Ok(())
-    }
-
-    fn writer(&mut self) -> tantivy::Result<&mut IndexWriter<PacketDocument>> {
-        match &mut self.writer {
-            Some(writer) => Ok(writer),
-            none => Ok(none.insert(index_writer(&self.folder, &self.index)?)),
-        }
-    }
-
-    fn send(&mut self, mut chunk: Chunk) -> tantivy::Result<()> {
-        if chunk.documents.is_empty() {
-            return Ok(());
-        }
-        let room = self.rooms.take(chunk.bytes);
-        for document in &mut chunk.documents {
-            document.occupy(room.clone());
-        }
-        self.writer()?.run(chunk.documents.into_iter().map(UserOperation::Add)).map(|_| ())
-    }
-
-    fn commit(&mut self) -> Result<(), Failure> {
-        if self.pending.packets == 0 {
-            return Ok(());
-        }
-        self.writer()?.commit()?;
-        self.pending = Pending::default();
-        self.refresh()?;
-        if self.known.committed().segment_readers().len() > SEGMENTS_BEFORE_WAIT {
-            self.wait_for_merges()?;
-        }
-        Ok(())
-    }
-
-    /// Looks at the last commit.
-    fn refresh(&mut self) -> StoreResult<()> {
-        self.known = KnownIds::new(self.folder.snapshot_of(&self.index)?, self.kind.documents);
-        Ok(())
-    }
-
-    /// Nothing may wait to be committed.
-    fn wait_for_merges(&mut self) -> Result<(), Failure> {
-        // Tantivy waits only when a writer ends.
-        if let Some(writer) = self.writer.take() {
-            writer.wait_merging_threads()?;
-        }
-        Ok(self.refresh()?)
-    }
-
-    fn prune(&mut self, scope: PruneScope) -> Result<PruneReport, Failure> {
-        self.commit()?;
-        let condition: Box<dyn IndexQuery> = match scope {
-            PruneScope::All => Box::new(AllQuery),
-            PruneScope::Before(time) => before(time, self.kind.documents),
-        };
-        let before = self.folder.bytes()?;
-        let packets = search::estimate(self.known.committed(), condition.as_ref())?.packets;
-        if packets > 0 {
-            self.writer()?.delete_query(condition)?;
-            self.writer()?.commit()?;
-        }
-        // An earlier prune may have been interrupted.
-        if packets > 0 || !self.segments_with_removed()?.is_empty() {
-            self.give_space_back()?;
-        }
-        let bytes = before.saturating_sub(self.folder.bytes()?);
-        Ok(PruneReport { packets, bytes, partitions: Vec::new() })
-    }
-
-    /// Writes segments anew that hold removed packets, one after the other: so a full disk needs
-    /// room for one of them only. Segments with nothing else in them went with the commit.
-    fn give_space_back(&mut self) -> Result<(), Failure> {
-        self.wait_for_merges()?;
-        // No other merge may take the segments meanwhile.
-        self.writer()?.set_merge_policy(Box::new(NoMergePolicy));
-        for segment in self.segments_with_removed()? {
-            self.writer()?.merge(&[segment]).wait()?;
-            // A snapshot keeps the files of merged segments.
-            self.refresh()?;
-        }
-        self.writer()?.garbage_collect_files().wait()?;
-        // The next writer merges as usual.
-        self.wait_for_merges()
-    }
-
-    fn segments_with_removed(&self) -> tantivy::Result<Vec<SegmentId>> {
-        let segments = self.index.searchable_segment_metas()?;
-        let with_removed = segments.iter().filter(|segment| segment.num_deleted_docs() > 0);
-        Ok(with_removed.map(tantivy::SegmentMeta::id).collect())
-    }
-
-    /// Lets merges end, and gives the lock back.
-    fn close(self) -> StoreResult<()> {
-        let Self { folder, writer, known, lock, .. } = self;
-        // A snapshot keeps the files of merged segments.
-        drop(known);
-        if let Some(writer) = writer {
-            writer
-                .wait_merging_threads()
-                .map_err(|error| index_error(folder.operation("close"), &error))?;
-        }
-        drop(lock);
-        Ok(())
-    }
-}
-
-/// Other writers are kept out by [`WriterLock`]. tantivy's own lock may be held a moment longer than
-/// its writer lives: by a process that another thread is just starting, which has all files open
-/// until it becomes another program.
-fn index_writer(folder: &Folder, index: &Index) -> tantivy::Result<IndexWriter<PacketDocument>> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let open = || {
-        let options = IndexWriterOptions::builder()
-            .num_worker_threads((cores / 2).clamp(1, MOST_INDEXING_THREADS))
-            .memory_budget_per_thread(INDEXING_MEMORY)
-            .num_merge_threads(1)
-            .build();
-        index.writer_with_options(options)
-    };
-    let mut tries = 0;
-    let writer = loop {
-        match open() {
-            Err(TantivyError::LockFailure(LockError::LockBusy, _)) if tries < LOCK_TRIES => {
-                tries += 1;
-                thread::sleep(LOCK_PAUSE);
-            }
-            opened => break opened?,
-        }
-    };
-    writer.set_merge_policy(Box::new(TieredMerges::new(folder.path())));
-    Ok(writer)
-}
-
-/// Documents on their way to the indexing thread.
-#[derive(Debug, Default)]
-struct Chunk {
-    documents: Vec<PacketDocument>,
-    bytes: usize,
-}
-
-impl Chunk {
-    fn push(&mut self, document: PacketDocument) {
-        self.bytes += document.size();
-        self.documents.push(document);
-    }
-
-    fn is_full(&self) -> bool {
-        self.documents.len() >= DOCUMENTS_PER_CHUNK || self.bytes >= BYTES_PER_CHUNK
-    }
-}
-
-impl Pending {
-    fn is_large(self) -> bool {
-        self.packets >= PACKETS_PER_COMMIT || self.bytes >= BYTES_PER_COMMIT
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use pcap_archiver::decode::{Fragments, MOST_LAYERS, decode};
+use pcap_archiver::decode::{FAILED, Fragments, MOST_LAYERS, decode};
 use pcap_archiver::packet::{CapturedPacket, CommunityId};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -73,6 +73,7 @@ fn damaged_packets_are_decoded_to_an_end() {
         }
         packet.data = Bytes::from(data);
         let mut layers = decode(&packet);
+        prop_assert!(layers.stop.as_ref().is_none_or(|stop| stop.reason != FAILED));
         fragments.borrow_mut().apply(packet.timestamp, &mut layers);
         prop_assert!(layers.networks.len() <= MOST_LAYERS);
         prop_assert!(layers.networks.len() > layers.outer().len() || layers.networks.is_empty());
