@@ -77,7 +77,7 @@ pub async fn warning(store: &dyn PacketStore, query: &Query) -> StoreResult<Opti
     if query.filter == Filter::All || !store.explain(query).await?.plan.reads_everything() {
         return Ok(None);
     }
-    let packets = store.count(query).await?;
+    let packets = store.estimate(query).await?.packets;
     Ok(Some(format!("no index can answer this: all {packets} packets of the time range are read")))
 }
 
@@ -97,7 +97,7 @@ pub async fn why_nothing(store: &dyn PacketStore, query: &Query) -> StoreResult<
         return Ok(reasons);
     }
     let of = |filter: Filter| Query { filter, ..query.clone() };
-    if store.count(&of(Filter::All)).await? == 0 {
+    if store.estimate(&of(Filter::All)).await?.packets == 0 {
         reasons.push("it has no packet of the time that was asked for".to_owned());
         return Ok(reasons);
     }
@@ -124,7 +124,7 @@ async fn has_packet(
     query: &Query,
     end: Instant,
 ) -> StoreResult<Option<bool>> {
-    if store.count(query).await? == 0 {
+    if store.estimate(query).await?.packets == 0 {
         return Ok(Some(false));
     }
     if store.explain(query).await?.plan.is_exact() {

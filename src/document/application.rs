@@ -76,12 +76,10 @@ impl<'a> Document<'a> {
         if let Some(question) = dns.questions.first() {
             self.add_text(FieldId::DnsQuestionName, &question.name);
             self.add_text(FieldId::DnsQuestionType, &question.kind);
-            self.add_text(FieldId::DnsQuestionClass, &question.class);
         }
         for record in &dns.answers {
             self.add_text(FieldId::DnsAnswersName, &record.name);
             self.add_text(FieldId::DnsAnswersType, &record.kind);
-            self.add_text(FieldId::DnsAnswersClass, &record.class);
             self.add_number(FieldId::DnsAnswersTtl, record.ttl);
             self.add_some(FieldId::DnsAnswersData, Some(&record.data));
             for address in &record.addresses {

@@ -102,7 +102,6 @@ fields! {
     DestinationIp = "destination.ip": Ip, "Destination address, innermost";
     DestinationMac = "destination.mac": Keyword, "Destination MAC address, `00-00-5E-00-53-23`";
     DestinationPort = "destination.port": Integer, "Destination port, innermost";
-    DnsAnswersClass = "dns.answers.class": Keyword many, "Classes of the records of the answer section";
     DnsAnswersData = "dns.answers.data": Keyword many, "Their values: addresses, names, or text as in a zone file; of a NetBIOS node its names";
     DnsAnswersName = "dns.answers.name": Keyword many, "The names that they belong to";
     DnsAnswersTtl = "dns.answers.ttl": Long many, "Seconds that they may be kept";
@@ -110,7 +109,6 @@ fields! {
     DnsHeaderFlags = "dns.header_flags": Keyword many, "Flags that are set: `AA TC RD RA AD CD DO`";
     DnsId = "dns.id": Keyword, "Identifier that query and answer share, as text";
     DnsOpCode = "dns.op_code": Keyword, "Operation: `QUERY`, `UPDATE` …";
-    DnsQuestionClass = "dns.question.class": Keyword, "Class of the first question";
     DnsQuestionName = "dns.question.name": Keyword, "Name of the first question, in the spelling of the wire; `related.hosts` has all names, in lower case";
     DnsQuestionType = "dns.question.type": Keyword, "Type of the first question";
     DnsResolvedIp = "dns.resolved_ip": Ip many, "Addresses of the answer section";
@@ -206,7 +204,6 @@ fields! {
     PacketSipTo = "packet.sip.to": Keyword many, "Who is called";
     PacketSoftware = "packet.software": Keyword, "Software that the speaker names: Server of HTTP and SIP, banner of SSH";
     PacketStatus = "packet.status": Keyword, "Outcome, as the protocol writes it: reply code of SMTP, FTP, SIP, LDAP, Kerberos, MQTT, NT status of SMB";
-    PacketStretchPartial = "packet.stretch.partial": Boolean, "True when its capture came in parts, so that a packet may stand in two stretches; of a stretch";
     PacketTcpFlags = "packet.tcp.flags": Keyword many, "TCP flags that are set";
     PacketTime = "packet.time": Keyword kept, "Nanoseconds since 1970 when `@timestamp` cannot hold them";
     PacketTimeInherited = "packet.time_inherited": Boolean kept, "True when the capture gave no time and that of the packet before was taken";

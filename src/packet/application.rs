@@ -96,8 +96,6 @@ pub struct DnsQuestion {
     pub name: String,
     /// Mnemonic of the type, such as `AAAA`.
     pub kind: String,
-    /// Mnemonic of the class, such as `IN`.
-    pub class: String,
 }
 
 /// A resource record.
@@ -107,8 +105,6 @@ pub struct DnsRecord {
     pub name: String,
     /// Mnemonic of the type.
     pub kind: String,
-    /// Mnemonic of the class.
-    pub class: String,
     /// Seconds that it may be kept.
     pub ttl: u32,
     /// Its value as text, in the form of a zone file.

@@ -10,7 +10,7 @@ use super::partition::{Partitions, Period};
 use crate::document::Document;
 use crate::document::fields::FieldId;
 use crate::packet::{PacketRecord, Timestamp};
-use crate::store::flows::{self, PackError, Packer, Stretch};
+use crate::store::flows::{self, PackError, Packer};
 use crate::store::{Layout, StoreErrorKind};
 
 /// Elastic's advice is 5 to 15 MB; the server's own limit is 100 MB.
@@ -41,7 +41,7 @@ pub(super) struct Body {
 }
 
 /// Packets that make one document, by their places in the batch.
-pub(super) type Unit = Stretch;
+pub(super) type Unit = Vec<usize>;
 
 /// What documents a batch makes, in bodies of about [`BODY_BYTES`], with terms of the payload or
 /// without. They are not written yet.
@@ -52,16 +52,13 @@ pub(super) fn cut(
     partitions: &Partitions,
 ) -> Vec<Vec<Unit>> {
     let units = match layout {
-        Layout::Singles => {
-            let single = |position| Unit { positions: vec![position], is_whole: true };
-            (0..batch.len()).map(single).collect()
-        }
+        Layout::Singles => (0..batch.len()).map(|position| vec![position]).collect(),
         Layout::Flows => flows::cut(batch, |time| partitions.period_of(time).time),
     };
     let mut bodies: Vec<Vec<Unit>> = Vec::new();
     let mut bytes = 0;
     for unit in units {
-        let of_packets = unit.positions.iter().map(|position| &batch[*position]);
+        let of_packets = unit.iter().map(|position| &batch[*position]);
         let estimate: usize = of_packets.map(|record| estimated_bytes(record, payload)).sum();
         match bodies.last_mut() {
             Some(body) if bytes + estimate <= BODY_BYTES => body.push(unit),
@@ -100,7 +97,7 @@ pub(super) fn indices(
 
 /// A unit never crosses partitions.
 fn first_time(batch: &[PacketRecord], unit: &Unit) -> Option<Timestamp> {
-    let first = unit.positions.first().and_then(|position| batch.get(*position));
+    let first = unit.first().and_then(|position| batch.get(*position));
     first.map(|record| record.stored.packet.timestamp)
 }
 
@@ -115,7 +112,7 @@ pub(super) fn encode(
     with_payload: &BTreeSet<String>,
 ) -> Result<Body, PackError> {
     let payload = !with_payload.is_empty();
-    let positions = units.iter().flat_map(|unit| &unit.positions);
+    let positions = units.iter().flatten();
     let records = positions.filter_map(|position| batch.get(*position));
     let estimate: usize = records.map(|record| estimated_bytes(record, payload)).sum();
     let mut lines = Vec::with_capacity(match layout {
@@ -138,7 +135,7 @@ pub(super) fn encode(
         };
         let payload = with_payload.contains(&current.index);
         let records: Vec<&PacketRecord> =
-            unit.positions.iter().filter_map(|position| batch.get(*position)).collect();
+            unit.iter().filter_map(|position| batch.get(*position)).collect();
         match (layout, records.as_slice()) {
             (Layout::Singles, records) => {
                 for record in records {
@@ -150,7 +147,7 @@ pub(super) fn encode(
                 let id = flows::id(records.iter().copied());
                 write_action(&mut lines, &current.index, &id.to_string());
                 let packed = packer.pack(records)?;
-                let document = flows::document(records, &packed, unit.is_whole, payload);
+                let document = flows::document(records, &packed, payload);
                 reduced(document, form).write_json(&mut lines);
             }
         }

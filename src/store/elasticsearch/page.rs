@@ -179,7 +179,7 @@ pub(super) fn count(answer: &[u8]) -> Result<u64, Failure> {
 }
 
 #[derive(Deserialize)]
-struct SizedAnswer {
+struct Sized {
     #[serde(rename = "_shards")]
     shards: Shards,
     hits: TotalHits,
@@ -200,39 +200,21 @@ struct Total {
 struct SizedAggregations {
     bytes: Number,
     packets: Number,
-    partial: Documents,
 }
 
-#[derive(Deserialize)]
-struct Documents {
-    doc_count: u64,
-}
-
-/// How much a query finds.
-#[derive(Debug)]
-pub(super) struct Sized {
-    /// Packets and bytes; a packet that stands in two stretches counts twice.
-    pub(super) estimate: Estimate,
-    /// Whether there may be such packets.
-    pub(super) has_partial: bool,
-}
-
-impl Sized {
-    /// Reads an answer.
-    pub(super) fn read(answer: &[u8], layout: Layout) -> Result<Self, Failure> {
-        let answer: SizedAnswer = serde_json::from_slice(answer)
-            .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
-        if answer.shards.failed > 0 {
-            return Err(incomplete(answer.shards.failed));
-        }
-        let found = answer.aggregations;
-        let packets = match layout {
-            Layout::Singles => answer.hits.total.value,
-            Layout::Flows => found.packets.value.map_or(0, as_length),
-        };
-        let estimate = Estimate { packets, bytes: found.bytes.value.map_or(0, as_length) };
-        Ok(Self { estimate, has_partial: found.partial.doc_count > 0 })
+/// Reads the answer to an estimate; a packet that stands in two stretches counts twice.
+pub(super) fn estimate(answer: &[u8], layout: Layout) -> Result<Estimate, Failure> {
+    let answer: Sized = serde_json::from_slice(answer)
+        .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+    if answer.shards.failed > 0 {
+        return Err(incomplete(answer.shards.failed));
     }
+    let found = answer.aggregations;
+    let packets = match layout {
+        Layout::Singles => answer.hits.total.value,
+        Layout::Flows => found.packets.value.map_or(0, as_length),
+    };
+    Ok(Estimate { packets, bytes: found.bytes.value.map_or(0, as_length) })
 }
 
 fn incomplete(failed: u64) -> Failure {

@@ -15,7 +15,7 @@ use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
 use super::dsl;
-use super::page::{self, Lengths, Page, Sized, SortKey};
+use super::page::{self, Lengths, Page, SortKey};
 use crate::document::fields::FieldId;
 use crate::packet::StoredPacket;
 use crate::query::{Order, Query};
@@ -73,10 +73,6 @@ pub(super) async fn count(client: &Client, archive: &Archive, query: &Query) -> 
     if archive.layout(client).await? == Layout::Singles {
         return count_of(client, archive, &clause).await;
     }
-    let found = sized(client, archive, &clause).await?;
-    if !found.has_partial {
-        return Ok(found.estimate.packets);
-    }
     // A packet may stand in two stretches: only the packets tell.
     fetch(client.clone(), archive.clone(), query)
         .try_fold(0, |packets, _| future::ready(Ok(packets + 1)))
@@ -104,13 +100,8 @@ pub(super) async fn estimate(
     query: &Query,
 ) -> StoreResult<Estimate> {
     let clause = clause(client, archive, query).await?;
-    Ok(sized(client, archive, &clause).await?.estimate)
-}
-
-async fn sized(client: &Client, archive: &Archive, clause: &Json) -> StoreResult<Sized> {
     let layout = archive.layout(client).await?;
     let sum = |field: FieldId| json!({ "sum": { "field": field.field().name } });
-    let partial = FieldId::PacketStretchPartial.field().name;
     let body = json!({
         "size": 0,
         "query": clause,
@@ -118,13 +109,12 @@ async fn sized(client: &Client, archive: &Archive, clause: &Json) -> StoreResult
         "aggs": {
             "bytes": sum(FieldId::PacketCapturedLength),
             "packets": sum(FieldId::NetworkPackets),
-            "partial": { "filter": { "term": { partial: true } } },
         },
     });
     let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
     let answer = client.send(Request::post(path).json(&body)).await;
-    let sized = answer.and_then(|answer| Sized::read(&answer, layout));
-    sized.map_err(|failure| {
+    let estimate = answer.and_then(|answer| page::estimate(&answer, layout));
+    estimate.map_err(|failure| {
         failure.during(format!("count in {}/{}", client.address(), archive.name))
     })
 }

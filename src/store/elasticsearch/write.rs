@@ -208,12 +208,12 @@ impl Batch<'_> {
             };
             let mut refused = Vec::new();
             for (unit, item) in units.into_iter().zip(items) {
-                let packets = unit.positions.len() as u64;
+                let packets = unit.len() as u64;
                 match item.verdict() {
                     Verdict::Stored => outcome.stored += packets,
                     Verdict::Duplicate => outcome.duplicates += packets,
                     Verdict::Busy(reason) => {
-                        outcome.retry.extend(unit.positions);
+                        outcome.retry.extend(unit);
                         outcome.retry_reason.get_or_insert(reason);
                     }
                     Verdict::Refused(_) if form == Form::Full => refused.push(unit),
@@ -261,7 +261,7 @@ impl Batch<'_> {
     }
 
     fn reject(&self, outcome: &mut AppendOutcome, unit: &Unit, reason: &str) {
-        for index in unit.positions.iter().copied() {
+        for index in unit.iter().copied() {
             let id = self.records[index].stored.id;
             outcome.rejected.push(Rejection { index, id, reason: reason.to_owned() });
         }
@@ -271,13 +271,12 @@ impl Batch<'_> {
 /// The first half of the documents and the second; of the packets of a single document.
 fn halves(mut units: Vec<Unit>) -> (Vec<Unit>, Vec<Unit>) {
     if let [unit] = units.as_mut_slice() {
-        let half = unit.positions.len().div_ceil(2);
-        let second = unit.positions.split_off(half);
+        let half = unit.len().div_ceil(2);
+        let second = unit.split_off(half);
         if second.is_empty() {
             return (units, Vec::new());
         }
-        unit.is_whole = false;
-        return (units, vec![Unit { positions: second, is_whole: false }]);
+        return (units, vec![second]);
     }
     let second = units.split_off(units.len() / 2);
     (units, second)

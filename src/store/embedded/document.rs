@@ -104,8 +104,7 @@ impl PacketDocument {
         payload: bool,
     ) -> Result<Self, PackError> {
         let packed = packer.pack(records)?;
-        // What the store has it does not take again, so no packet stands in two stretches.
-        let fields = flows::document(records, &[], true, payload);
+        let fields = flows::document(records, &[], payload);
         Ok(Self::with(records, flows::id(records.iter().copied()), packed, &fields))
     }
 

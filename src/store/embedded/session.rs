@@ -168,7 +168,7 @@ impl Session {
         let mut chunk = Chunk::default();
         for stretch in flows::cut(new, |_| i128::MIN..i128::MAX) {
             let records: Vec<&PacketRecord> =
-                stretch.positions.iter().map(|position| new[*position]).collect();
+                stretch.iter().map(|position| new[*position]).collect();
             let document = PacketDocument::of_stretch(&records, &mut packer, self.kind.payload);
             self.add(&mut chunk, document.map_err(internal)?, &records)?;
         }

@@ -18,16 +18,6 @@ const LONGEST: i128 = 60 * 1_000_000_000;
 /// Nanoseconds.
 const DAY: i64 = 86_400 * 1_000_000_000;
 
-/// Packets of a batch that are stored together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store) struct Stretch {
-    /// Their places in the batch, in its order.
-    pub(in crate::store) positions: Vec<usize>,
-    /// Whether the batch has the whole window of the capture, so that everybody who reads it as a
-    /// whole cuts the same stretch.
-    pub(in crate::store) is_whole: bool,
-}
-
 /// What packets of a stretch have in common.
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
@@ -53,13 +43,12 @@ struct Open {
     last: Timestamp,
 }
 
-/// Cuts a batch into stretches; `partition` tells the time that shares a partition with a time.
+/// Cuts a batch into stretches, by the places of their packets in it; `partition` tells the time that shares a partition with a time.
 pub(in crate::store) fn cut<R: Borrow<PacketRecord>>(
     batch: &[R],
     mut partition: impl FnMut(Timestamp) -> Range<i128>,
-) -> Vec<Stretch> {
-    let whole = whole_windows(batch);
-    let mut stretches: Vec<Stretch> = Vec::new();
+) -> Vec<Vec<usize>> {
+    let mut stretches: Vec<Vec<usize>> = Vec::new();
     let mut open: HashMap<Key, Open> = HashMap::new();
     let mut period = 0..0;
     for (position, record) in batch.iter().map(Borrow::borrow).enumerate() {
@@ -67,25 +56,23 @@ pub(in crate::store) fn cut<R: Borrow<PacketRecord>>(
         if !period.contains(&time.indexed().into()) {
             period = partition(time);
         }
-        let window = window(record);
         let key = Key {
             capture: stored.origin.capture,
-            window,
+            window: window(record),
             partition: (period.start, time.indexed().div_euclid(DAY)),
             conversation: conversation(record),
         };
         let bytes = stored.packet.data.len();
         if let Some(last) = open.get_mut(&key)
-            && stretches[last.stretch].positions.len() < MOST_PACKETS
+            && stretches[last.stretch].len() < MOST_PACKETS
             && last.takes(time, bytes)
         {
             last.add(time, bytes);
-            stretches[last.stretch].positions.push(position);
+            stretches[last.stretch].push(position);
             continue;
         }
-        let is_whole = whole.get(&(key.capture, window)) == Some(&FRAMES_PER_WINDOW);
         open.insert(key, Open { stretch: stretches.len(), bytes, first: time, last: time });
-        stretches.push(Stretch { positions: vec![position], is_whole });
+        stretches.push(vec![position]);
     }
     stretches
 }
@@ -107,23 +94,6 @@ impl Open {
 /// The window that a packet stands in: frames count from 1.
 fn window(record: &PacketRecord) -> u64 {
     record.stored.origin.frame.saturating_sub(1) / FRAMES_PER_WINDOW
-}
-
-/// How many frames of each window there are, where they follow each other.
-fn whole_windows<R: Borrow<PacketRecord>>(batch: &[R]) -> HashMap<(Fingerprint, u64), u64> {
-    let mut frames = HashMap::new();
-    for pieces in batch.chunk_by(|a, b| {
-        let (a, b) = (a.borrow(), b.borrow());
-        let (a_origin, b_origin) = (&a.stored.origin, &b.stored.origin);
-        a_origin.capture == b_origin.capture
-            && a_origin.frame.checked_add(1) == Some(b_origin.frame)
-            && window(a) == window(b)
-    }) {
-        let first = pieces[0].borrow();
-        let key = (first.stored.origin.capture, window(first));
-        frames.insert(key, pieces.len() as u64);
-    }
-    frames
 }
 
 fn conversation(record: &PacketRecord) -> Conversation {
@@ -185,8 +155,7 @@ mod tests {
     }
 
     fn places(batch: &[PacketRecord]) -> Vec<Vec<usize>> {
-        let all = |_| i128::MIN..i128::MAX;
-        cut(batch, all).into_iter().map(|stretch| stretch.positions).collect()
+        cut(batch, |_| i128::MIN..i128::MAX)
     }
 
     #[test]
@@ -223,26 +192,6 @@ mod tests {
         assert_eq!(cut(&hours, hourly).len(), 2, "another partition");
     }
 
-    #[test]
-    fn a_window_is_whole_when_all_of_it_is_there() {
-        let frames = |range: Range<u64>| -> Vec<PacketRecord> {
-            range.map(|frame| record(frame, 0, 1, false, 9)).collect()
-        };
-        let is_whole = |batch: Vec<PacketRecord>| -> Vec<bool> {
-            let mut whole: Vec<bool> = cut(&batch, |_| i128::MIN..i128::MAX)
-                .into_iter()
-                .map(|stretch| stretch.is_whole)
-                .collect();
-            whole.dedup();
-            whole
-        };
-        assert_eq!(is_whole(frames(1..1_025)), [true]);
-        assert_eq!(is_whole(frames(1..1_024)), [false]);
-        assert_eq!(is_whole(frames(2..2_049)), [false, true]);
-        let with_a_hole = [frames(1..500), frames(501..1_025)].concat();
-        assert_eq!(is_whole(with_a_hole), [false]);
-    }
-
     proptest! {
         /// Whoever reads windows as a whole cuts alike, whatever stands before and behind.
         #[test]
@@ -261,7 +210,7 @@ mod tests {
                 let stretches = cut(records, |_| i128::MIN..i128::MAX);
                 stretches
                     .iter()
-                    .map(|stretch| super::super::id(stretch.positions.iter().map(|p| &records[*p])))
+                    .map(|stretch| super::super::id(stretch.iter().map(|p| &records[*p])))
                     .collect()
             };
             let of_all = ids(&batch);

@@ -10,7 +10,6 @@ use crate::store::pushdown::Answering;
 pub(in crate::store) fn document<'a>(
     records: &[&'a PacketRecord],
     packed: &'a [u8],
-    is_whole: bool,
     payload: bool,
 ) -> Document<'a> {
     let documents = records.iter().map(|record| Document::of(record));
@@ -26,9 +25,6 @@ pub(in crate::store) fn document<'a>(
     }
     add_whole(&mut document, records);
     document.set(FieldId::PacketData, Value::Bytes(packed));
-    if !is_whole {
-        document.set(FieldId::PacketStretchPartial, Value::Boolean(true));
-    }
     document
 }
 

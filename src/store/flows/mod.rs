@@ -18,7 +18,7 @@ mod document;
 mod order;
 mod pack;
 
-pub(in crate::store) use cut::{Stretch, cut};
+pub(in crate::store) use cut::cut;
 pub(in crate::store) use document::{answering, document};
 pub(in crate::store) use order::Overlap;
 pub(in crate::store) use pack::{PackError, Packer, unpack};

@@ -5,7 +5,7 @@ use domain::base::message::RecordSection;
 use domain::base::wire::ParseError;
 use domain::base::{Message, Question};
 
-use super::record::{Name, class, dotted};
+use super::record::{Name, dotted};
 use super::{HEADER, netbios};
 use crate::packet::{self, Application, Dns, DnsQuestion};
 
@@ -136,11 +136,7 @@ impl Reading {
     }
 
     fn question(&self, question: &Question<Name<'_>>) -> DnsQuestion {
-        DnsQuestion {
-            name: self.name(question.qname()),
-            kind: self.kind(question.qtype()),
-            class: class(question.qclass()),
-        }
+        DnsQuestion { name: self.name(question.qname()), kind: self.kind(question.qtype()) }
     }
 
     /// `None` when so much was left out that nothing behind it is read.

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use domain::base::iana::Class;
 use domain::base::name::ToLabelIter;
 use domain::base::{ParsedName, ParsedRecord};
 use domain::rdata::AllRecordData;
@@ -15,8 +14,6 @@ use crate::packet::DnsRecord;
 
 /// Addresses that are kept of a record: of 64 KiB thousands are possible.
 const MOST_ADDRESSES: usize = 64;
-/// mDNS uses the highest bit of the class for itself (RFC 6762, sections 5.4 and 10.2).
-const CLASS: u16 = 0x7fff;
 
 const MORE_ADDRESSES: &str = "dns: addresses of a record beyond the first 64 are left out";
 
@@ -27,7 +24,6 @@ impl Reading {
         let mut found = DnsRecord {
             name: self.name(&record.owner()),
             kind: self.kind(record.rtype()),
-            class: class(record.class()),
             ttl: record.ttl().as_secs(),
             ..DnsRecord::default()
         };
@@ -116,10 +112,6 @@ fn hints(parameters: &SvcParams<&[u8]>) -> Vec<IpAddr> {
 pub(super) fn joined(addresses: &[IpAddr]) -> String {
     let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     texts.join(" ")
-}
-
-pub(super) fn class(class: Class) -> String {
-    Class::from_int(class.to_int() & CLASS).to_string()
 }
 
 /// Labels with dots between them, in the spelling of the wire: the UTF-8 of mDNS stays readable.

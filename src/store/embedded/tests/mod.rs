@@ -108,7 +108,8 @@ async fn embedded_store_conforms() {
 /// Unlike a server whose key can only create, it looks first.
 #[tokio::test]
 async fn a_store_of_stretches_tells_every_packet_that_it_has() {
-    let store = OfStretches::default().set_up(&SetupOptions::default()).await;
+    let directories = OfStretches::default();
+    let store = directories.set_up(&SetupOptions::default()).await;
     let records = capture("a", 2_500, 60);
     let appended = |outcome: AppendOutcome| (outcome.stored, outcome.duplicates);
     let first = Arc::new(records[..1_500].to_vec());
