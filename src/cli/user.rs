@@ -32,7 +32,7 @@ enum Action {
     },
     /// Print the names
     List,
-    /// Remove a user; who is logged in stays so until the session ends
+    /// Remove a user; sessions of this name end, downloads that have begun do not
     Remove {
         /// Name of the user
         name: String,

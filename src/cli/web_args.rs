@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{UsageError, output};
 use crate::store::PacketStore;
-use crate::web::access::{Access, Logins, OpenStore, Users};
+use crate::web::access::{Access, Logins, OpenStore, UsersFile};
 use crate::web::{self, App, Audit, Budget, Budgets, Downloads, Hosts, Tls};
 
 #[derive(Debug, Args)]
@@ -229,9 +229,8 @@ impl WebArgs {
         };
         Ok(match (self.auth, &self.users) {
             (AuthArg::Users, Some(file)) => {
-                // A file that nobody can log in with is told now.
-                Users::read(file).context("read users")?;
-                Access::Users { store, file: file.clone(), logins: logins() }
+                let file = UsersFile::open(file.clone()).context("read users")?;
+                Access::Users { store, file, logins: logins() }
             }
             _ => Access::Anybody { store },
         })

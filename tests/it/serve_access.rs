@@ -80,6 +80,40 @@ async fn a_session_begins_with_the_password_and_ends_with_the_log_out() {
 }
 
 #[tokio::test]
+async fn a_session_ends_with_its_user_and_with_its_password() {
+    let sandbox = with_user();
+    let add = |name: &str, password: &str| {
+        let added = sandbox.fed(&["user", "add", name, "--users", "users"], password.as_bytes());
+        assert_eq!(added.code, Some(0), "{added}");
+    };
+    add("berta", PASSWORD);
+    let served = served(&sandbox);
+    let logged_in = async |name: &str, password: &str| {
+        let response = served.log_in(&json!({ "user": name, "password": password })).await;
+        assert_eq!(response.status(), 204, "{name}");
+        cookie(&response)
+    };
+    let (anna, berta) = (logged_in("anna", PASSWORD).await, logged_in("berta", PASSWORD).await);
+    let status = async |cookie: &str| served.get_as(cookie, "/api/v1/status").await.status();
+    assert_eq!((status(&anna).await, status(&berta).await), (StatusCode::OK, StatusCode::OK));
+
+    sandbox.ok(&["user", "remove", "anna", "--users", "users"]);
+    assert_eq!(status(&anna).await, StatusCode::UNAUTHORIZED);
+    let session = served.get_as(&anna, "/api/v1/session").await.text().await.unwrap();
+    assert!(session.contains(r#""user":null"#), "{session}");
+    assert_eq!(status(&berta).await, StatusCode::OK, "of the others nothing ends");
+
+    add("anna", PASSWORD);
+    assert_eq!(status(&anna).await, StatusCode::UNAUTHORIZED, "what has ended stays so");
+    let anna = logged_in("anna", PASSWORD).await;
+    sandbox.ok(&["user", "remove", "anna", "--users", "users"]);
+    add("anna", "another battery");
+    assert_eq!(status(&anna).await, StatusCode::UNAUTHORIZED, "the password is another one");
+    let anna = logged_in("anna", "another battery").await;
+    assert_eq!(status(&anna).await, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn wrong_passwords_have_to_wait() {
     let sandbox = with_user();
     let served = served(&sandbox);

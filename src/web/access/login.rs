@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::{Access, Logins, OpenStore, Users};
+use super::{Access, Logins, OpenStore, UsersFile, cannot_be_checked};
 use crate::store::{Credentials, PacketStore, Secret, StoreErrorKind};
 use crate::web::App;
 use crate::web::error::ApiError;
@@ -45,15 +45,15 @@ pub(in crate::web) enum Login {
 pub(in crate::web) async fn session(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-) -> Json<SessionState> {
+) -> Result<Json<SessionState>, ApiError> {
     let auth = match app.access {
         Access::Anybody { .. } => "none",
         Access::Users { .. } => "users",
         Access::Elasticsearch { .. } => "elasticsearch",
     };
-    let session = app.access.logins().and_then(|logins| logins.session(&headers));
+    let session = app.access.session(&headers)?;
     let (user, csrf) = session.map(|session| (session.user, session.csrf)).unzip();
-    Json(SessionState { auth, user, csrf })
+    Ok(Json(SessionState { auth, user, csrf }))
 }
 
 /// Only JSON is taken, which no other site's form can send.
@@ -72,8 +72,8 @@ pub(in crate::web) async fn log_in(
         return Ok(too_many(pause.as_secs() + 1));
     }
     logins.limiter.begun(from.ip(), &user);
-    match store_of(&app.access, logins, &user, credentials).await {
-        Ok(Some(store)) => welcome(&app, logins, user, from.ip(), store),
+    match admit(&app.access, logins, &user, credentials).await {
+        Ok(Some(admitted)) => welcome(&app, logins, user, from.ip(), admitted),
         Ok(None) => {
             app.audit.log_in(&user, from.ip(), "refused");
             Err(wrong())
@@ -86,21 +86,33 @@ pub(in crate::web) async fn log_in(
     }
 }
 
-/// The store as somebody sees it; `None` when the password is wrong.
-async fn store_of(
+/// Somebody whose password is right.
+struct Admitted {
+    /// As they see it.
+    store: Arc<dyn PacketStore>,
+    /// The hash of the password, where the server itself checks it.
+    checked_against: Option<Secret>,
+}
+
+/// `None` when the password is wrong.
+async fn admit(
     access: &Access,
     logins: &Logins,
     user: &str,
     credentials: Credentials,
-) -> Result<Option<Arc<dyn PacketStore>>, ApiError> {
+) -> Result<Option<Admitted>, ApiError> {
+    let with = |store| Admitted { store, checked_against: None };
     match (access, credentials) {
-        (Access::Anybody { store }, _) => Ok(Some(store.clone())),
+        (Access::Anybody { store }, _) => Ok(Some(with(store.clone()))),
         (Access::Users { store, file, .. }, Credentials::Basic { password, .. }) => {
-            let is_right = is_password(logins, file.clone(), user.to_owned(), password).await?;
-            Ok(is_right.then(|| store.clone()))
+            let checked_against = right_hash(logins, file, user.to_owned(), password).await?;
+            Ok(checked_against
+                .map(|hash| Admitted { store: store.clone(), checked_against: Some(hash) }))
         }
         (Access::Users { .. }, Credentials::ApiKey(_) | Credentials::None) => Ok(None),
-        (Access::Elasticsearch { open, .. }, credentials) => open_as(open, credentials).await,
+        (Access::Elasticsearch { open, .. }, credentials) => {
+            Ok(open_as(open, credentials).await?.map(with))
+        }
     }
 }
 
@@ -117,7 +129,7 @@ pub(in crate::web) async fn log_out(
         let why = "log out: the header X-CSRF-Token is missing or wrong";
         return Err(ApiError::new(StatusCode::FORBIDDEN, why));
     }
-    logins.token(&headers).into_iter().for_each(|token| logins.sessions.end(token));
+    logins.end_session(&headers);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, logins.cookie("", 0))]).into_response())
 }
 
@@ -146,22 +158,22 @@ fn credentials(login: Login) -> Result<(String, Credentials), ApiError> {
     }
 }
 
-async fn is_password(
+/// The hash that the password belongs to; `None` when it is wrong.
+async fn right_hash(
     logins: &Logins,
-    file: std::path::PathBuf,
+    file: &UsersFile,
     user: String,
     password: Secret,
-) -> Result<bool, ApiError> {
-    let failed = |why: String| {
-        tracing::error!(%why, "log-in");
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "log in: the server cannot check it")
-    };
+) -> Result<Option<Secret>, ApiError> {
     let permit = logins.hashing.acquire().await;
-    let _permit = permit.map_err(|error| failed(error.to_string()))?;
-    let checked =
-        spawn_blocking(move || Users::read(&file).map(|users| users.verify(&user, &password)));
-    let checked = checked.await.map_err(|error| failed(error.to_string()))?;
-    checked.map_err(|error| failed(error.to_string()))
+    let _permit = permit.map_err(|error| cannot_be_checked(&error))?;
+    let users = file.users().map_err(|error| cannot_be_checked(&error))?;
+    let checked = spawn_blocking(move || {
+        // In this order: of a user that does not exist it takes as long.
+        let is_right = users.verify(&user, &password);
+        users.hash(&user).filter(|_| is_right).map(Secret::new)
+    });
+    checked.await.map_err(|error| cannot_be_checked(&error))
 }
 
 /// `None` when the server does not know these credentials.
@@ -189,11 +201,11 @@ fn welcome(
     logins: &Logins,
     user: String,
     address: IpAddr,
-    store: Arc<dyn PacketStore>,
+    Admitted { store, checked_against }: Admitted,
 ) -> Result<Response, ApiError> {
     logins.limiter.succeeded(address, &user);
     app.audit.log_in(&user, address, "logged in");
-    let token = logins.sessions.begin(user, store).ok_or_else(|| {
+    let token = logins.sessions.begin(user, store, checked_against).ok_or_else(|| {
         let why = "log in: the system has no random numbers";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, why)
     })?;

@@ -4,9 +4,9 @@ mod limiter;
 mod login;
 mod sessions;
 mod users;
+mod users_file;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +16,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
-use crate::store::{Credentials, PacketStore, StoreResult};
+use crate::store::{Credentials, PacketStore, Secret, StoreResult};
 use crate::web::App;
 use crate::web::error::ApiError;
 use limiter::Limiter;
 pub(super) use login::{Login, SessionState, log_in, log_out, session};
 use sessions::{Session, Sessions};
 pub use users::{Users, UsersError};
+pub use users_file::UsersFile;
 
 /// Passwords that are hashed at the same time: each takes 19 MB and a core.
 const HASHED_AT_ONCE: usize = 2;
@@ -42,8 +43,8 @@ pub enum Access {
     Users {
         /// What they ask.
         store: Arc<dyn PacketStore>,
-        /// The file of users, read anew at each log-in.
-        file: PathBuf,
+        /// Who may log in, and stay so.
+        file: UsersFile,
         /// Who is logged in.
         logins: Logins,
     },
@@ -101,6 +102,10 @@ impl Logins {
     fn session(&self, headers: &HeaderMap) -> Option<Session> {
         self.sessions.find(self.token(headers)?)
     }
+
+    fn end_session(&self, headers: &HeaderMap) {
+        self.token(headers).into_iter().for_each(|token| self.sessions.end(token));
+    }
 }
 
 impl Access {
@@ -109,6 +114,21 @@ impl Access {
             Self::Anybody { .. } => None,
             Self::Users { logins, .. } | Self::Elasticsearch { logins, .. } => Some(logins),
         }
+    }
+
+    /// The session of a request. It ends with the user, and with the password that began it.
+    fn session(&self, headers: &HeaderMap) -> Result<Option<Session>, ApiError> {
+        let Some(logins) = self.logins() else { return Ok(None) };
+        let Some(session) = logins.session(headers) else { return Ok(None) };
+        if let Self::Users { file, .. } = self {
+            // Not worth another thread: almost always this asks only whether the file has changed.
+            let users = file.users().map_err(|error| cannot_be_checked(&error))?;
+            if users.hash(&session.user) != session.checked_against.as_ref().map(Secret::expose) {
+                logins.end_session(headers);
+                return Ok(None);
+            }
+        }
+        Ok(Some(session))
     }
 
     /// Forgets what is over; to be called now and then.
@@ -123,6 +143,12 @@ impl Access {
             Self::Elasticsearch { open, .. } => open(Credentials::None).await,
         }
     }
+}
+
+/// Why, the log says: paths are nobody's business who is not logged in.
+fn cannot_be_checked(why: &(dyn std::error::Error + 'static)) -> ApiError {
+    tracing::error!(why, "log-in");
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "log in: the server cannot check it")
 }
 
 /// Never shows who is logged in, nor with what.
@@ -154,11 +180,12 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let session = app.access.logins().map(|logins| logins.session(&parts.headers));
-        match (&app.access, session) {
-            (Access::Anybody { store }, _) => Ok(Self { user: None, store: store.clone() }),
-            (_, Some(Some(Session { user, store, .. }))) => Ok(Self { user: Some(user), store }),
-            (_, _) => Err(ApiError::new(StatusCode::UNAUTHORIZED, "log in first")),
+        if let Access::Anybody { store } = &app.access {
+            return Ok(Self { user: None, store: store.clone() });
+        }
+        match app.access.session(&parts.headers)? {
+            Some(Session { user, store, .. }) => Ok(Self { user: Some(user), store }),
+            None => Err(ApiError::new(StatusCode::UNAUTHORIZED, "log in first")),
         }
     }
 }

@@ -10,7 +10,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use subtle::ConstantTimeEq as _;
 
-use crate::store::PacketStore;
+use crate::store::{PacketStore, Secret};
 
 /// A session ends when nothing is asked for so long.
 const IDLE: Duration = Duration::from_hours(1);
@@ -33,6 +33,8 @@ pub(super) struct Session {
     pub(super) csrf: String,
     /// The store as this person sees it.
     pub(super) store: Arc<dyn PacketStore>,
+    /// The hash of the user's password; none where Elasticsearch checks each question itself.
+    pub(super) checked_against: Option<Secret>,
     began: Instant,
     last_used: Instant,
 }
@@ -52,14 +54,19 @@ impl Sessions {
     }
 
     /// Begins a session. `None` when the system has no random numbers.
-    pub(super) fn begin(&self, user: String, store: Arc<dyn PacketStore>) -> Option<Token> {
+    pub(super) fn begin(
+        &self,
+        user: String,
+        store: Arc<dyn PacketStore>,
+        checked_against: Option<Secret>,
+    ) -> Option<Token> {
         let (token, csrf) = (random()?, random()?);
         let now = Instant::now();
         self.sweep();
         let mut sessions = self.sessions();
         make_room(&mut sessions, MOST_OF_USER, |session| session.user == user);
         make_room(&mut sessions, MOST, |_| true);
-        let session = Session { user, csrf, store, began: now, last_used: now };
+        let session = Session { user, csrf, store, checked_against, began: now, last_used: now };
         sessions.insert(hash(&token), session);
         Some(Token(token))
     }
@@ -145,8 +152,8 @@ mod tests {
     fn a_session_ends() {
         let store: Arc<dyn PacketStore> = Arc::new(MemoryStore::default());
         let sessions = Sessions::new(Duration::from_hours(1));
-        let first = sessions.begin("anna".into(), store.clone()).unwrap();
-        let second = sessions.begin("berta".into(), store.clone()).unwrap();
+        let first = sessions.begin("anna".into(), store.clone(), None).unwrap();
+        let second = sessions.begin("berta".into(), store.clone(), None).unwrap();
         let anna = sessions.find(&first.0).unwrap();
         assert_eq!(anna.user, "anna");
         assert!(anna.has_csrf(anna.csrf.as_bytes()) && !anna.has_csrf(b""));
@@ -156,9 +163,9 @@ mod tests {
         assert!(sessions.find("").is_none());
 
         let short = Sessions::new(Duration::ZERO);
-        let token = short.begin("anna".into(), store).unwrap();
+        let token = short.begin("anna".into(), store, None).unwrap();
         assert!(short.find(&token.0).is_none());
-        short.begin("anna".into(), Arc::new(MemoryStore::default())).unwrap();
+        short.begin("anna".into(), Arc::new(MemoryStore::default()), None).unwrap();
         short.sweep();
         assert!(short.sessions().is_empty());
     }
@@ -167,10 +174,10 @@ mod tests {
     fn nobody_ends_the_sessions_of_others() {
         let store: Arc<dyn PacketStore> = Arc::new(MemoryStore::default());
         let sessions = Sessions::new(Duration::from_hours(1));
-        let anna = sessions.begin("anna".into(), store.clone()).unwrap();
-        let first = sessions.begin("berta".into(), store.clone()).unwrap();
+        let anna = sessions.begin("anna".into(), store.clone(), None).unwrap();
+        let first = sessions.begin("berta".into(), store.clone(), None).unwrap();
         for _ in 0..MOST_OF_USER {
-            sessions.begin("berta".into(), store.clone()).unwrap();
+            sessions.begin("berta".into(), store.clone(), None).unwrap();
         }
         assert!(sessions.find(&anna.0).is_some() && sessions.find(&first.0).is_none());
         assert_eq!(sessions.sessions().len(), 1 + MOST_OF_USER);

@@ -158,6 +158,13 @@ impl Users {
         Ok(())
     }
 
+    /// What a user's password is checked against: another one after every change, since it has a
+    /// salt.
+    #[must_use]
+    pub(super) fn hash(&self, name: &str) -> Option<&str> {
+        self.hashes.get(name).map(String::as_str)
+    }
+
     /// Removes a user.
     ///
     /// # Errors
