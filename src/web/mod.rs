@@ -52,7 +52,8 @@ pub struct App {
     pub budgets: Budgets,
     /// Those that go on, as many as may.
     pub downloads: Downloads,
-    /// Counts that may go on at the same time: each may take some 100 MB in the embedded store.
+    /// Requests that may count at the same time: by reading, each may take some 100 MB. The
+    /// embedded store limits by itself what goes on there after its request has gone.
     pub counts: Semaphore,
     /// How the archive's store is named on a command line.
     pub store: String,

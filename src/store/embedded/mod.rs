@@ -38,7 +38,7 @@ use tantivy::Searcher;
 use tantivy::collector::Count;
 use tantivy::query::Query as IndexQuery;
 use tantivy::schema::Schema;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -77,6 +77,9 @@ fn open(url: StoreUrl, _: Access) -> future::BoxFuture<'static, StoreResult<Arc<
     })
 }
 
+/// Counts that go on at the same time, since each may take some 100 MB; others wait.
+const COUNTS_AT_ONCE: usize = 4;
+
 /// Packets in a directory.
 ///
 /// The directory is made by `setup` or by the first `append`. Reading needs no lock and no right
@@ -85,12 +88,13 @@ fn open(url: StoreUrl, _: Access) -> future::BoxFuture<'static, StoreResult<Arc<
 pub struct EmbeddedStore {
     folder: Folder,
     writer: Arc<Mutex<Writer>>,
+    counting: Arc<Semaphore>,
 }
 
 impl EmbeddedStore {
     fn new(folder: Folder) -> Self {
         let writer = Arc::new(Mutex::new(Writer::new(folder.clone())));
-        Self { folder, writer }
+        Self { folder, writer, counting: Arc::new(Semaphore::new(COUNTS_AT_ONCE)) }
     }
 
     /// The writer, when it is this process's turn.
@@ -267,7 +271,10 @@ impl PacketStore for EmbeddedStore {
 
     async fn aggregate(&self, query: &Query, what: Breakdown) -> StoreResult<Option<Counts>> {
         let (folder, query) = (self.folder.clone(), query.clone());
+        let turn = self.counting.clone().acquire_owned().await;
         blocking(&self.folder, move || {
+            // The work goes on when nobody waits for its answer any more, and so does its turn.
+            let _turn = turn;
             let searcher = folder.snapshot()?;
             let documents = kind(searcher.schema()).documents;
             if documents == Layout::Flows {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Mutex as StdMutex;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use tempfile::TempDir;
 
 use super::*;
@@ -502,4 +503,24 @@ async fn packets_that_go_with_a_broken_session_are_told_of_by_the_next_flush() {
     assert_eq!(store.append(first.clone()).await.unwrap().stored, 100);
     store.flush().await.unwrap();
     assert_eq!(ids(&store).await, ids_of(&first));
+}
+
+#[test]
+fn a_count_that_nobody_waits_for_keeps_its_turn_until_it_has_ended() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.max_blocking_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        // Whatever blocks has to wait for this.
+        let (go_on, waiting) = std::sync::mpsc::channel();
+        let ahead = spawn_blocking(move || waiting.recv());
+        let directories = Directories::default();
+        let store = directories.add();
+        let all = Query::all();
+        assert!(store.aggregate(&all, Breakdown::default()).now_or_never().is_none());
+        assert_eq!(store.counting.available_permits(), COUNTS_AT_ONCE - 1);
+        go_on.send(()).unwrap();
+        ahead.await.unwrap().unwrap();
+        let most = u32::try_from(COUNTS_AT_ONCE).unwrap();
+        assert!(store.counting.acquire_many(most).await.is_ok(), "in the end it is given back");
+    });
 }
