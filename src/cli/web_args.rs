@@ -103,7 +103,8 @@ struct BudgetArgs {
         value_parser = humantime::parse_duration
     )]
     max_download_time: Option<Duration>,
-    /// Downloads at the same time
+    /// Downloads at the same time; half of them at most for one user, or for one address without
+    /// log-in
     #[arg(
         long,
         value_name = "N",

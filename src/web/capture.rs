@@ -8,14 +8,15 @@ use axum::body::Bytes;
 use futures::FutureExt as _;
 use futures::stream::{self, Stream};
 use ring::digest;
+use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::capture::{CaptureWriter, Format};
 use crate::packet::PacketRecord;
 use crate::web::App;
 use crate::web::audit;
 use crate::web::budget::Packets;
+use crate::web::slots::Slot;
 
 /// Bytes that are sent together, unless the store has no more at the moment.
 const CHUNK: usize = 64 << 10;
@@ -166,16 +167,12 @@ pub(super) struct Record {
     bytes: u64,
     hash: digest::Context,
     outcome: String,
-    _permit: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 impl Record {
-    /// Nothing was sent yet. The permit is given back when it is over.
-    pub(super) fn new(
-        app: Arc<App>,
-        download: audit::Download,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    /// Nothing was sent yet. The slot is given back when it is over.
+    pub(super) fn new(app: Arc<App>, download: audit::Download, slot: Slot) -> Self {
         Self {
             app,
             download,
@@ -183,7 +180,7 @@ impl Record {
             bytes: 0,
             hash: digest::Context::new(&digest::SHA256),
             outcome: "the client went away".to_owned(),
-            _permit: permit,
+            _slot: slot,
         }
     }
 
@@ -285,14 +282,11 @@ mod tests {
             audit: Audit::in_log(),
         });
         let packets = Packets::new(store.as_ref(), &Query::all(), Budget::default());
-        let permit = app.downloads.permits.clone().try_acquire_owned().unwrap();
-        let download = Download {
-            user: None,
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            query: String::new(),
-            format: "pcap".to_owned(),
-        };
-        let record = Record::new(app.clone(), download, permit);
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let slot = app.downloads.begin(None, address).unwrap();
+        let download =
+            Download { user: None, address, query: String::new(), format: "pcap".to_owned() };
+        let record = Record::new(app.clone(), download, slot);
         (app, CaptureStream::new(None, packets, Format::Pcap, record))
     }
 
@@ -301,7 +295,8 @@ mod tests {
         let (app, file) = download().await;
         let (pieces, mut taken) = mpsc::channel(1);
         file.send(pieces, Duration::from_millis(10)).await;
-        assert_eq!(app.downloads.permits.available_permits(), 1);
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert!(app.downloads.begin(None, address).is_ok(), "its slot is free again");
         assert!(matches!(taken.recv().await, Some(Piece::Bytes(_))));
         assert!(taken.recv().await.is_none(), "there is no end that looks like one");
     }

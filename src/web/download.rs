@@ -21,9 +21,12 @@ use crate::web::budget::{Budget, Packets};
 use crate::web::capture::{CaptureStream, First, Record};
 use crate::web::error::ApiError;
 use crate::web::parameters::Parameters;
+use crate::web::slots::Refused;
 
 /// How long a packet that is there waits for the number of all of them.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// Seconds; when a download ends nobody knows.
+const RETRY_AFTER: u64 = 10;
 /// Bytes of the header of a pcap file, and of each of its records.
 const FILE_HEADER: u64 = 24;
 const RECORD_HEADER: u64 = 16;
@@ -78,10 +81,11 @@ async fn download(
     Request { address, parameters, text }: Request,
     format: Format,
 ) -> Result<Response, ApiError> {
-    let Ok(permit) = app.downloads.permits.clone().try_acquire_owned() else {
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "download: too many at once")
-            .hint("try again when another one has ended"));
-    };
+    let slot = app.downloads.begin(user.as_deref(), address.ip()).map_err(|refused| {
+        let user = user.as_deref().unwrap_or("-");
+        tracing::warn!(user, address = %address.ip(), ?refused, "download is refused");
+        busy(&refused)
+    })?;
     let query = parameters.resolved_query(store.as_ref(), app.budgets.query).await?;
     let budget = app.budgets.download;
     let mut packets = Packets::new(store.as_ref(), &query, budget);
@@ -107,9 +111,24 @@ async fn download(
         tracing::error!(%error, "cannot write to the audit file");
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "download: it cannot be written down")
     })?;
-    let record = Record::new(app.clone(), download, permit);
+    let record = Record::new(app.clone(), download, slot);
     let file = CaptureStream::new(first, packets, format, record);
     Ok((headers, Body::from_stream(file.into_chunks())).into_response())
+}
+
+fn busy(refused: &Refused) -> ApiError {
+    let error = match refused {
+        Refused::NoneLeft => {
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "download: too many at once")
+                .hint("try again when another one has ended")
+        }
+        Refused::Share(mine) => {
+            let error = format!("download: {mine} of yours go on, and the rest is for others");
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, error)
+                .hint("try again when one of them has ended")
+        }
+    };
+    error.retry_after(RETRY_AFTER)
 }
 
 fn media_type(format: Format) -> &'static str {

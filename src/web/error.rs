@@ -1,8 +1,8 @@
 //! Errors → status codes and JSON.
 
 use axum::Json;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -13,6 +13,8 @@ use crate::store::{StoreError, StoreErrorKind};
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
+    /// Seconds.
+    retry_after: Option<u64>,
     body: Box<Refusal>,
 }
 
@@ -43,7 +45,8 @@ struct Place {
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, body: Box::new(Refusal { error: error.into(), ..Refusal::default() }) }
+        let body = Box::new(Refusal { error: error.into(), ..Refusal::default() });
+        Self { status, retry_after: None, body }
     }
 
     pub(super) fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
@@ -56,11 +59,18 @@ impl ApiError {
         self.body.hint = Some(hint.into());
         self
     }
+
+    /// The same may be asked again in so many seconds.
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body)).into_response()
+        let retry_after = self.retry_after.map(|seconds| (header::RETRY_AFTER, seconds));
+        (self.status, AppendHeaders(retry_after), Json(self.body)).into_response()
     }
 }
 

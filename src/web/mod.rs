@@ -24,6 +24,7 @@ mod parameters;
 mod place;
 mod routes;
 mod server;
+mod slots;
 mod status;
 mod summary;
 mod vocabulary;
@@ -33,13 +34,13 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use access::Access;
 pub use audit::Audit;
 pub use budget::{Budget, Budgets};
 pub use hosts::Hosts;
 pub use server::{Tls, TlsError, serve};
+pub use slots::Downloads;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -59,30 +60,6 @@ pub struct App {
     pub store: String,
     /// Who took what.
     pub audit: Audit,
-}
-
-/// Downloads that go on at the same time.
-#[derive(Debug)]
-pub struct Downloads {
-    permits: Arc<Semaphore>,
-    most: u32,
-    stop: CancellationToken,
-}
-
-impl Downloads {
-    /// None yet, and never more than `most`.
-    #[must_use]
-    pub fn new(most: u32) -> Self {
-        let permits = Arc::new(Semaphore::new(most as usize));
-        Self { permits, most, stop: CancellationToken::new() }
-    }
-
-    /// Ends all of them, and waits until each has said so.
-    async fn end(&self) {
-        self.stop.cancel();
-        // It is never closed, so this fails for nobody.
-        let _all = self.permits.acquire_many(self.most).await;
-    }
 }
 
 /// A log-in is short, and there is nothing else to send.

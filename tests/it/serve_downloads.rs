@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 
 use crate::support::served::Served;
@@ -91,7 +92,8 @@ async fn pages_by_frame_end_with_the_budget() {
 #[tokio::test]
 async fn fifty_slow_clients_starve_nobody_and_fill_no_memory() {
     let sandbox = filled();
-    let served = Served::start(&sandbox, &[]);
+    // All come from one address, which may have half.
+    let served = Served::start(&sandbox, &["--max-downloads", "128"]);
     let mut slow = Vec::new();
     for _ in 0..50 {
         let response = served.get("/api/v1/pcap").await;
@@ -109,6 +111,23 @@ async fn fifty_slow_clients_starve_nobody_and_fill_no_memory() {
     assert_eq!(whole.len() as u64, fs::metadata(sandbox.path("many.pcap")).unwrap().len());
     let memory = peak_memory(served.pid());
     assert!(memory < 700 << 20, "{memory} bytes of memory for {} clients", slow.len());
+}
+
+// The client's connection is closed by a task of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_does_not_take_all_downloads() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &["--max-downloads", "2", "--audit-file", "audit"]);
+    let mut first = served.get("/api/v1/pcap").await;
+    first.chunk().await.unwrap().unwrap();
+    let refused = served.get("/api/v1/pcap").await;
+    assert_eq!(refused.status(), 429);
+    assert!(refused.headers()[RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap() > 0);
+    let body = refused.text().await.unwrap();
+    assert!(body.contains("1 of yours"), "{body}");
+    drop(first);
+    wait_until("the download ends", || !audit(&sandbox).is_empty());
+    assert_eq!(served.get("/api/v1/pcap").await.status(), 200);
 }
 
 /// Its end would be that of the connection, which a break looks like.

@@ -69,7 +69,7 @@ pub(in crate::web) async fn log_in(
         return Err(ApiError::new(StatusCode::NOT_FOUND, "log in: nobody has to log in here"));
     };
     if let Some(pause) = logins.limiter.pause(from.ip(), &user) {
-        return Ok(too_many(pause.as_secs() + 1));
+        return Err(too_many(pause.as_secs() + 1));
     }
     logins.limiter.begun(from.ip(), &user);
     match admit(&app.access, logins, &user, credentials).await {
@@ -218,8 +218,8 @@ fn wrong() -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "log in: name or password is wrong")
 }
 
-fn too_many(seconds: u64) -> Response {
-    let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "log in: too many wrong passwords")
-        .hint(format!("wait {seconds} seconds"));
-    ([(header::RETRY_AFTER, seconds.to_string())], error).into_response()
+fn too_many(seconds: u64) -> ApiError {
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, "log in: too many wrong passwords")
+        .hint(format!("wait {seconds} seconds"))
+        .retry_after(seconds)
 }
