@@ -179,6 +179,7 @@ impl WebArgs {
         };
         let app = App {
             access,
+            is_secure: tls.is_some(),
             hosts,
             budgets: self.budgets.budgets(),
             downloads: Downloads::new(self.budgets.max_downloads),
@@ -261,6 +262,12 @@ impl Server {
         let address = self.listener.local_addr().context("serve")?;
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         if !quiet {
+            if !address.ip().is_loopback() && self.tls.is_none() {
+                output::note(
+                    "warning: passwords and packets travel in clear text: give --tls-cert and \
+                     --tls-key, or let nobody but a proxy with TLS reach this address",
+                );
+            }
             output::note(&format!("open {scheme}://{address}/"));
         }
         web::serve(self.listener, self.tls, self.app, stop).await.context("serve")

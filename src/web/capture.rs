@@ -274,6 +274,7 @@ mod tests {
         store.append(Arc::new((1..=10).map(record).collect())).await.unwrap();
         let app = Arc::new(App {
             access: Access::Anybody { store: store.clone() },
+            is_secure: false,
             hosts: Hosts::Any,
             budgets: Budgets::default(),
             downloads: Downloads::new(1),

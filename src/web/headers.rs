@@ -1,9 +1,13 @@
 //! Headers that every answer has.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+
+use crate::web::App;
 
 /// Nothing but what this server itself sends is run, shown or asked for, and text never becomes
 /// markup (Trusted Types).
@@ -21,11 +25,18 @@ const HEADERS: [(&str, &str); 6] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-pub(super) async fn secure(request: Request, next: Next) -> Response {
+/// Who has been here once is sent nowhere but to TLS, for a year. Other names below this one, which
+/// may be other servers, are not bound by it.
+const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+pub(super) async fn secure(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if app.is_secure {
+        headers.insert("strict-transport-security", STRICT_TRANSPORT_SECURITY);
     }
     // Packets are nobody else's business, also not a cache's.
     headers.entry("cache-control").or_insert(HeaderValue::from_static("no-store"));

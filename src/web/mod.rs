@@ -47,6 +47,8 @@ pub use slots::Downloads;
 pub struct App {
     /// Who may ask, and what.
     pub access: Access,
+    /// Whether the server is reached by TLS alone.
+    pub is_secure: bool,
     /// Names under which the server is reached.
     pub hosts: Hosts,
     /// What one request may cost.
@@ -73,6 +75,6 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(assets::file)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn_with_state(app.clone(), hosts::check))
-        .layer(middleware::from_fn(headers::secure))
+        .layer(middleware::from_fn_with_state(app.clone(), headers::secure))
         .with_state(app)
 }

@@ -1,7 +1,9 @@
 //! Who may ask: log-in, sessions, names of the server, and what it refuses to be.
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, SET_COOKIE};
+use reqwest::header::{
+    CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+};
 use serde_json::{Value, json};
 
 use crate::support::served::{Served, cookie};
@@ -136,6 +138,12 @@ async fn wrong_passwords_have_to_wait() {
     assert_eq!(answers[6], 429, "{answers:?}");
     let right = json!({ "user": "anna", "password": PASSWORD });
     assert_eq!(served.log_in(&right).await.status(), 429, "the right one has to wait as well");
+    let audit = std::fs::read_to_string(sandbox.path("audit")).unwrap();
+    let mut lines = audit.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert!(
+        lines.any(|line| line["user"] == "anna" && line["outcome"] == "has to wait"),
+        "{audit}"
+    );
 }
 
 #[tokio::test]
@@ -206,6 +214,8 @@ async fn every_answer_has_the_headers_of_a_careful_server() {
         assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
         let cache = if path == "/" { "no-cache" } else { "no-store" };
         assert_eq!(header("cache-control"), cache, "{path}");
+        let strict = response.headers().get(STRICT_TRANSPORT_SECURITY);
+        assert_eq!(strict, None, "there is no TLS that could be meant");
     }
 }
 
@@ -224,6 +234,17 @@ fn a_server_that_would_be_open_to_all_does_not_start() {
     }
     let none = sandbox.run(&["serve", "--auth", "users", "--users", "missing"]);
     assert_eq!(none.code, Some(1), "{none}");
+}
+
+#[test]
+fn a_password_in_clear_text_is_warned_of_where_others_may_read_it() {
+    let sandbox = with_user();
+    let said = |listen: &str| {
+        let arguments = ["serve", "--listen", listen, "--auth", "users", "--users", "users"];
+        Served::run(&sandbox, &arguments).said.join("\n")
+    };
+    assert!(said("0.0.0.0:0").contains("warning: passwords and packets travel in clear text"));
+    assert!(!said("127.0.0.1:0").contains("warning"));
 }
 
 #[test]
@@ -290,6 +311,7 @@ async fn with_a_certificate_everything_is_encrypted() {
     let authority = reqwest::Certificate::from_pem(&authority).unwrap();
     served.client = reqwest::Client::builder().add_root_certificate(authority).build().unwrap();
     let response = served.log_in(&json!({ "user": "anna", "password": PASSWORD })).await;
+    assert_eq!(response.headers()[STRICT_TRANSPORT_SECURITY], "max-age=31536000");
     let whole = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
     assert!(whole.starts_with("__Host-pcap_archiver=") && whole.ends_with("; Secure"), "{whole}");
     let status = served.get_as(&cookie(&response), "/api/v1/status").await.status();

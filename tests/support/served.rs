@@ -14,6 +14,8 @@ pub struct Served {
     child: Child,
     /// Without a slash at the end.
     pub url: String,
+    /// What it said until it could be opened.
+    pub said: Vec<String>,
     pub client: reqwest::Client,
 }
 
@@ -37,7 +39,7 @@ impl Served {
         let url = url.unwrap_or_else(|| panic!("no server: {said:?}"));
         // Nobody reads on: the server must not wait for somebody who does.
         thread::spawn(move || lines.for_each(drop));
-        Self { child, url, client: reqwest::Client::new() }
+        Self { child, url, said, client: reqwest::Client::new() }
     }
 
     pub fn pid(&self) -> u32 {

@@ -44,6 +44,8 @@ struct Failures {
     count: u32,
     last: Instant,
     until: Instant,
+    /// Somebody came before it was over.
+    is_told: bool,
 }
 
 impl Failures {
@@ -51,6 +53,15 @@ impl Failures {
     fn are_over(&self, now: Instant) -> bool {
         now - self.last >= MEMORY.max(self.until - self.last)
     }
+}
+
+/// How long somebody has to wait.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pause {
+    pub(super) left: Duration,
+    /// Whether this pause stops somebody for the first time: who tries on and on, which costs
+    /// nothing, must not fill the audit.
+    pub(super) is_news: bool,
 }
 
 /// Counts wrong passwords.
@@ -61,12 +72,19 @@ pub(super) struct Limiter {
 
 impl Limiter {
     /// How long this one has to wait before another try.
-    pub(super) fn pause(&self, address: IpAddr, user: &str) -> Option<Duration> {
+    pub(super) fn pause(&self, address: IpAddr, user: &str) -> Option<Pause> {
         let now = Instant::now();
-        let failures = self.failures();
+        let mut failures = self.failures();
         let keys = Key::both(address, user);
         let until = keys.iter().filter_map(|key| Some(failures.get(key)?.until)).max()?;
-        until.checked_duration_since(now).filter(|pause| !pause.is_zero())
+        let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;
+        let reasons = keys.iter().filter_map(|key| {
+            let failures = failures.get_mut(key).filter(|failures| failures.until > now)?;
+            Some(std::mem::replace(&mut failures.is_told, true))
+        });
+        // All of them are told of now.
+        let is_news = reasons.fold(false, |is_news, is_told| is_news || !is_told);
+        Some(Pause { left, is_news })
     }
 
     /// A try is under way: it counts as wrong until [`Self::succeeded`], so that many at once do
@@ -84,13 +102,14 @@ impl Limiter {
             failures.remove(&oldest);
         }
         for (key, limit) in Key::both(address, user).into_iter().zip(LIMITS) {
-            let nothing = Failures { count: 0, last: now, until: now };
+            let nothing = Failures { count: 0, last: now, until: now, is_told: false };
             let failures = failures.entry(key).or_insert(nothing);
             if failures.are_over(now) {
                 *failures = nothing;
             }
             failures.count += 1;
             failures.last = now;
+            failures.is_told = false;
             failures.until = now + limit.pause_after(failures.count);
         }
     }
@@ -154,7 +173,11 @@ mod tests {
             assert_eq!(limiter.pause(ADDRESS, "anna"), None);
         }
         limiter.begun(ADDRESS, "anna");
-        assert!(limiter.pause(ADDRESS, "anna").unwrap() <= FIRST_PAUSE);
+        let pause = limiter.pause(ADDRESS, "anna").unwrap();
+        assert!(pause.left <= FIRST_PAUSE && pause.is_news);
+        assert!(!limiter.pause(ADDRESS, "anna").unwrap().is_news, "each pause is told of once");
+        limiter.begun(ADDRESS, "anna");
+        assert!(limiter.pause(ADDRESS, "anna").unwrap().is_news);
         assert_eq!(limiter.pause(ADDRESS, "berta"), None);
         limiter.succeeded(ADDRESS, "anna");
         assert_eq!(limiter.pause(ADDRESS, "anna"), None);

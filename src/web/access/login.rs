@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::{Access, Logins, OpenStore, UsersFile, cannot_be_checked};
 use crate::store::{Credentials, PacketStore, Secret, StoreErrorKind};
@@ -21,6 +23,8 @@ use crate::web::error::ApiError;
 
 /// What has to come with requests that change something.
 const CSRF_HEADER: &str = "x-csrf-token";
+/// A name and a password are one packet.
+const SLOWEST_BODY: Duration = Duration::from_secs(10);
 /// Bytes of a name; those of Elasticsearch are not longer.
 const LONGEST_NAME: usize = 507;
 
@@ -60,16 +64,18 @@ pub(in crate::web) async fn session(
 pub(in crate::web) async fn log_in(
     State(app): State<Arc<App>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    login: Result<Json<Login>, JsonRejection>,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let Json(login) =
-        login.map_err(|why| ApiError::new(StatusCode::BAD_REQUEST, format!("log in: {why}")))?;
+    let login = read(request, SLOWEST_BODY).await?;
     let (user, credentials) = credentials(login)?;
     let Some(logins) = app.access.logins() else {
         return Err(ApiError::new(StatusCode::NOT_FOUND, "log in: nobody has to log in here"));
     };
     if let Some(pause) = logins.limiter.pause(from.ip(), &user) {
-        return Err(too_many(pause.as_secs() + 1));
+        if pause.is_news {
+            app.audit.log_in(&user, from.ip(), "has to wait");
+        }
+        return Err(too_many(pause.left.as_secs() + 1));
     }
     logins.limiter.begun(from.ip(), &user);
     match admit(&app.access, logins, &user, credentials).await {
@@ -84,6 +90,18 @@ pub(in crate::web) async fn log_in(
             Err(error)
         }
     }
+}
+
+/// Whoever sends byte by byte would keep a connection for ever.
+async fn read(request: Request, patience: Duration) -> Result<Login, ApiError> {
+    let login = timeout(patience, Json::from_request(request, &())).await.map_err(|_| {
+        let error = format!("log in: the request was not there after {} s", patience.as_secs());
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, error)
+    })?;
+    let login = login.map_err(|why: JsonRejection| {
+        ApiError::new(StatusCode::BAD_REQUEST, format!("log in: {why}"))
+    })?;
+    Ok(login.0)
 }
 
 /// Somebody whose password is right.
@@ -222,4 +240,25 @@ fn too_many(seconds: u64) -> ApiError {
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "log in: too many wrong passwords")
         .hint(format!("wait {seconds} seconds"))
         .retry_after(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use axum::body::{Body, Bytes};
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_in_that_does_not_come_to_its_end_is_given_up() {
+        let never = Body::from_stream(stream::pending::<io::Result<Bytes>>());
+        let request = Request::builder().header(header::CONTENT_TYPE, "application/json");
+        let request = request.body(never).unwrap();
+        let Err(error) = read(request, Duration::from_millis(10)).await else {
+            panic!("nothing was sent");
+        };
+        assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+    }
 }
