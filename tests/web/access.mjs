@@ -81,7 +81,7 @@ describe('access', () => {
     assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the packets');
     await press('Enter', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'Enter');
     await page.getByRole('tree').waitFor();
-    assert.match(await page.locator('#grid [aria-selected=true]').innerText(), /GET \S*\/greeting/);
+    await page.locator('#grid [aria-selected=true]', { hasText: /GET \S*\/greeting/ }).waitFor();
     await page.locator('.tree').getByRole('treeitem').first().focus();
     await press('ArrowDown');
     const first = await page.locator('.tree [aria-selected=true] > .label .name').innerText();
@@ -96,7 +96,7 @@ describe('access', () => {
     await press('j');
     await settled(page);
     await press('Escape');
-    assert.equal(await page.locator('#detail.open').count(), 0);
+    await page.locator('#detail.open').waitFor({ state: 'detached' });
     // The timeline has two sliders.
     await press('/', 'Control+a', 'Delete', 'Enter');
     await settled(page);
@@ -107,7 +107,7 @@ describe('access', () => {
     await press('Tab', 'End');
     for (let step = 0; step < 20; step += 1) await press('ArrowLeft');
     await page.locator('.hint').waitFor();
-    assert.match(await page.evaluate(() => document.activeElement.getAttribute('aria-valuetext')), /^2025-11-25 10:/);
+    await page.locator('.edge:focus[aria-valuetext^="2025-11-25 10:"]').waitFor();
     await press('Enter');
     await page.waitForURL(/since=.*until=/);
     await settled(page);

@@ -54,9 +54,14 @@ export async function ready(page, address) {
   await settled(page);
 }
 
+/** Rows and bytes are drawn with the next frame of the screen, which may be later than what set it off. */
+async function drawn(page) {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
 /** Nothing is being asked any more. What a key or a click sets off may begin with the next frame. */
 export async function settled(page) {
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await drawn(page);
   await page.locator('#busy').waitFor({ state: 'hidden' });
 }
 
@@ -68,7 +73,10 @@ export async function faults(page) {
 }
 
 /** The first packets as text, one line each. */
-export const rows = (page) => page.locator('#grid .rows .row').allInnerTexts();
+export async function rows(page) {
+  await drawn(page);
+  return page.locator('#grid .rows .row').allInnerTexts();
+}
 
 /** Types a query and waits for its answer. */
 export async function ask(page, query) {

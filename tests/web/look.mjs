@@ -84,7 +84,7 @@ for (const [store, open] of Object.entries(STORES)) {
       assert.equal(column, 13);
       assert.equal(await page.getAttribute('#query', 'aria-invalid'), 'true');
       await ask(page, 'tcp');
-      assert.equal(await page.locator('#query-error').isVisible(), false);
+      await page.locator('#query-error').waitFor({ state: 'hidden' });
     });
 
     named('completion of words, fields and what is there', async () => {
@@ -164,6 +164,23 @@ for (const [store, open] of Object.entries(STORES)) {
       await page.getByText(`of ${AROUND + 8} loaded`).waitFor();
     });
 
+    named('the zone, in the URL', async () => {
+      const zone = () => new URL(page.url()).searchParams.get('zone');
+      const first = (clock) => page.locator('#grid .rows .row', { hasText: `2025-11-25 ${clock}:00:00.000000` }).waitFor();
+      await ready(page, `${address}/?zone=local`);
+      await first('11');
+      assert.match(await page.innerText('#range'), /Europe\/Berlin$/);
+      await page.click('#range');
+      await page.getByRole('radio', { name: 'UTC' }).check();
+      await first('10');
+      assert.equal(zone(), null);
+      await page.getByRole('radio', { name: /Europe\/Berlin/ }).check();
+      await first('11');
+      assert.equal(zone(), 'local');
+      await page.reload();
+      await first('11');
+    });
+
     named('a packet: layers and bytes show each other', async () => {
       await ready(page, `${address}/?q=${encodeURIComponent('"GET /greeting"')}`);
       await page.getByText('One packet.').waitFor();
@@ -174,9 +191,10 @@ for (const [store, open] of Object.entries(STORES)) {
       const names = (await tree.locator('.layer > .label .name').allInnerTexts()).join(' ');
       assert.match(names, /ethernet.*ipv4.*tcp.*http/);
       await tree.locator('.layer', { hasText: 'ipv4' }).first().locator('> .label').click();
-      const marked = await page.locator('.hex .digits .marked').allInnerTexts();
-      assert.equal(marked.length, 20, 'an IPv4 header is marked');
-      assert.equal(marked[0].trim(), '45');
+      const marked = page.locator('.hex .digits .marked');
+      await marked.nth(19).waitFor();
+      assert.equal(await marked.count(), 20, 'an IPv4 header is marked');
+      assert.equal((await marked.first().innerText()).trim(), '45');
       // The other way round: the first byte of the TCP header belongs to TCP.
       await page.locator('.hex .digits [data-byte="34"]').click();
       await page.locator('.place', { hasText: /0x0022 · tcp/ }).waitFor();

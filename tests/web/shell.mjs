@@ -62,6 +62,30 @@ describe('the page', () => {
     }
   });
 
+  test('a download that is cut off is said, and nothing of it is kept', async () => {
+    const small = await archive.serve(['--max-download-packets', '300']);
+    const { page, clean, close } = await browse();
+    try {
+      const files = [];
+      page.on('download', (file) => files.push(file));
+      // How many packets there will be is not known beforehand, so the server has to begin.
+      await ready(page, `${small}/?q=${encodeURIComponent('not "zzz-nowhere"')}`);
+      await page.getByRole('button', { name: 'Download' }).click();
+      await page.locator('#download').getByRole('button', { name: 'Download' }).click();
+      await page.locator('#download .fault', { hasText: /^Cut off, nothing was kept/ }).waitFor();
+      assert.deepEqual(files, []);
+      const kept = await page.evaluate(async () => {
+        const root = await navigator.storage.getDirectory();
+        const folder = await root.getDirectoryHandle('downloads');
+        return Array.fromAsync(folder.keys());
+      });
+      assert.deepEqual(kept, []);
+      await clean(small);
+    } finally {
+      await close();
+    }
+  });
+
   test('a server that goes away is said', async () => {
     const { page, close } = await browse();
     try {
