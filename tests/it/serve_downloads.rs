@@ -190,6 +190,31 @@ async fn budgets_are_told() {
 }
 
 #[tokio::test]
+async fn budgets_of_bytes_and_of_time_are_told() {
+    let sandbox = filled();
+    let search = "/api/v1/packets?words=nowhere-to-be-found";
+    let served = Served::start(&sandbox, &["--max-bytes", "100kB"]);
+    assert_eq!(served.json("/api/v1/status").await["budgets"]["query"]["bytes"], 100_000);
+    let stopped = served.json(search).await["stopped"].clone();
+    assert_eq!(stopped["reason"], "bytes", "{stopped}");
+    // Each packet has between 142 and 541 bytes.
+    let examined = stopped["examined"].as_u64().unwrap();
+    assert!((100_000 / 541..=100_000 / 142).contains(&examined), "{stopped}");
+    let summary = served.json("/api/v1/summary?words=nowhere-to-be-found").await;
+    assert_eq!((&summary["exact"], &summary["stopped"]), (&false.into(), &stopped));
+
+    let served = Served::start(&sandbox, &["--max-time", "1ms"]);
+    assert_eq!(served.json("/api/v1/status").await["budgets"]["query"]["seconds"], 0.001);
+    let stopped = served.json(search).await["stopped"].clone();
+    assert_eq!(stopped["reason"], "time", "{stopped}");
+    assert!(stopped["examined"].as_u64().unwrap() < u64::from(PACKETS), "{stopped}");
+    // What is counted as a whole has no answer before its end.
+    let (status, body) = served.answer("/api/v1/summary").await;
+    assert_eq!(status, 504, "{body}");
+    assert!(body["error"].as_str().unwrap().starts_with("stopped after 0.001 seconds"), "{body}");
+}
+
+#[tokio::test]
 async fn what_breaks_off_does_not_look_whole() {
     let sandbox = filled();
     let arguments = ["--max-download-packets", "5000", "--audit-file", "audit"];
