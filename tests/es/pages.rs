@@ -101,6 +101,55 @@ async fn a_snapshot_does_not_see_later_packets() {
     archive.destroy().await;
 }
 
+/// A closed index loses its snapshots, as one whose node dies does, and has its packets still.
+#[tokio::test]
+async fn a_lost_snapshot_costs_no_packet() {
+    let archive = Archive::set_up("lost").await;
+    let admin = archive.admin().await;
+    let reference = MemoryStore::default();
+    let index = format!("{}-2023.11", archive.index());
+    for number in 0..40_u8 {
+        // Each packet has the time and frame number of forty others.
+        let mut capture = CaptureBuilder::new(&format!("{number}.pcap"));
+        for frame in 0..300_i128 {
+            capture = capture.packet(START + frame, LinkType::ETHERNET, vec![number; 1_200]);
+        }
+        let records = capture.records();
+        append(&admin, &records).await;
+        append(&reference, &records).await;
+    }
+    admin.flush().await.unwrap();
+    for order in [Order::Time, Order::Frame] {
+        let query = Query { order, ..Query::all() };
+        let mut stream = admin.fetch(&query);
+        // Some of the second page.
+        let begin = stream.by_ref().take(200).map(Result::unwrap);
+        let mut found: Vec<StoredPacket> = begin.collect().await;
+        forget_snapshots(&archive, &index).await;
+        found.extend(stream.map(Result::unwrap).collect::<Vec<_>>().await);
+        assert!(found == fetch(&reference, &query).await.unwrap(), "{order:?}: {}", found.len());
+    }
+    assert_eq!(open_snapshots(&archive).await, 0);
+
+    let mut stream = admin.fetch(&Query::all());
+    assert!(stream.next().await.expect("a packet").is_ok());
+    let early = CaptureBuilder::new("early.pcap").packet(START - 1, LinkType::ETHERNET, vec![1]);
+    append(&admin, &early.records()).await;
+    admin.flush().await.unwrap();
+    forget_snapshots(&archive, &index).await;
+    let rest: Vec<_> = stream.collect().await;
+    let error = rest.last().expect("an error").as_ref().unwrap_err();
+    assert!(error.to_string().contains("not all packets were given"), "{error}");
+    archive.destroy().await;
+}
+
+async fn forget_snapshots(archive: &Archive, index: &str) {
+    for path in ["_close", "_open"] {
+        let answer = archive.ask(Method::Post, &format!("/{index}/{path}"), None).await;
+        assert_eq!(answer["acknowledged"], true, "{answer}");
+    }
+}
+
 /// An error in the middle is not the end of the packets.
 #[tokio::test]
 async fn a_partition_that_goes_away_is_an_error() {

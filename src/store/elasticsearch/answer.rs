@@ -93,6 +93,15 @@ impl Failure {
         matches!(self, Self::Refused(refusal) if refusal.status == status)
     }
 
+    /// Whether a search may have failed because the node is gone that held its snapshot.
+    pub(super) fn may_be_of_a_lost_shard(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::Incomplete(_) => true,
+            Self::Refused(refusal) => matches!(refusal.status, 404 | 429 | 500..=599),
+            _ => false,
+        }
+    }
+
     /// Whether an index is missing that is one of the archive's partitions, and not the archive.
     pub(super) fn is_of_lost_partition(&self) -> bool {
         let Self::Refused(refusal) = self else { return false };

@@ -63,6 +63,22 @@ pub(super) fn sort(order: Order) -> Json {
     }
 }
 
+/// What [`sort`] puts before a place, given as in the answer to a search.
+pub(super) fn before(order: Order, text: &str, sequence: i64) -> Json {
+    let field = match order {
+        Order::Time => FieldId::Timestamp,
+        Order::Frame => FieldId::PacketCapture,
+    };
+    let (field, number) = (field.field().name, FieldId::EventSequence.field().name);
+    json!({ "bool": { "should": [
+        { "range": { field: { "lt": text } } },
+        { "bool": { "filter": [
+            { "range": { field: { "gte": text, "lte": text } } },
+            { "range": { number: { "lt": sequence } } },
+        ] } },
+    ] } })
+}
+
 /// Packets are found by the time that sorts them, which is clamped; a document without a time
 /// is no packet (setup's probe has none).
 fn time(range: &TimeRange, layout: Layout) -> Json {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value as Json, json};
 
 use super::answer::Failure;
@@ -23,6 +24,8 @@ pub(super) struct Page {
     pub(super) packets: Vec<StoredPacket>,
     /// How many documents there were.
     pub(super) documents: u64,
+    /// How many of them, at the end, have the place of the last, up to the tie-breaker.
+    pub(super) at_last_place: u64,
     /// How many of the packets are those of the last document.
     pub(super) of_last_document: usize,
     /// Place of the last hit; `None` on an empty page.
@@ -36,8 +39,19 @@ pub(super) struct Lengths {
     pub(super) snapshot: String,
     /// In the order of the search.
     pub(super) lengths: Vec<u64>,
-    /// Those of the longest of all pages, where that was asked for.
-    pub(super) longest: Option<u64>,
+}
+
+/// What of a snapshot a query finds, of all pages together.
+#[derive(Debug)]
+pub(super) struct Extent {
+    /// As in [`Page`].
+    pub(super) snapshot: String,
+    /// How many documents.
+    pub(super) total: u64,
+    /// Captured bytes of the longest.
+    pub(super) longest: u64,
+    /// How many stand before a place, where that was asked for.
+    pub(super) before: u64,
 }
 
 /// Time or capture, frame number, and Elasticsearch's own tie-breaker.
@@ -53,6 +67,32 @@ impl SortKey {
     pub(super) fn to_json(&self) -> Json {
         json!([self.text, self.sequence, self.tie_breaker])
     }
+
+    #[cfg(test)]
+    pub(super) fn of(text: &str, sequence: i64, tie_breaker: i64) -> Self {
+        Self { text: text.to_owned(), sequence, tie_breaker }
+    }
+
+    /// Time or capture.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Frame number.
+    pub(super) fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
+    /// Whether only the tie-breaker tells them apart.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        (&self.text, self.sequence) == (&other.text, other.sequence)
+    }
+
+    /// Behind which all documents of this place come. The tie-breaker is a number of the snapshot's
+    /// own, from 0 on.
+    pub(super) fn before_its_place(self) -> Self {
+        Self { tie_breaker: -1, ..self }
+    }
 }
 
 #[derive(Deserialize)]
@@ -63,7 +103,7 @@ struct Answer<H> {
     shards: Shards,
     hits: Hits<H>,
     #[serde(default)]
-    aggregations: Option<Aggregations>,
+    aggregations: Aggregations,
 }
 
 #[derive(Deserialize)]
@@ -74,14 +114,19 @@ struct Shards {
 #[derive(Deserialize)]
 struct Hits<H> {
     hits: Vec<H>,
+    #[serde(default)]
+    total: Total,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Aggregations {
+    #[serde(default)]
     longest: Number,
+    #[serde(default)]
+    before: Documents,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Number {
     value: Option<f64>,
 }
@@ -132,6 +177,7 @@ impl Page {
             snapshot: answer.pit_id,
             packets: Vec::with_capacity(answer.hits.hits.len()),
             documents: answer.hits.hits.len() as u64,
+            at_last_place: 0,
             of_last_document: 0,
             last: None,
         };
@@ -141,11 +187,14 @@ impl Page {
             })?;
             page.of_last_document = packets.len();
             page.packets.extend(packets);
-            page.last = Some(SortKey {
+            let place = SortKey {
                 text: hit.sort.0.unwrap_or(Cow::Borrowed(LAST_TIME)).into_owned(),
                 sequence: hit.sort.1,
                 tie_breaker: hit.sort.2,
-            });
+            };
+            let stays = page.last.as_ref().is_some_and(|last| last.is_same_place(&place));
+            page.at_last_place = if stays { page.at_last_place + 1 } else { 1 };
+            page.last = Some(place);
         }
         Ok(page)
     }
@@ -156,8 +205,20 @@ impl Lengths {
     pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
         let answer: Answer<LengthHit> = whole(answer)?;
         let lengths = answer.hits.hits.iter().map(|hit| hit.fields.captured_length[0]).collect();
-        let longest = answer.aggregations.and_then(|found| found.longest.value).map(as_length);
-        Ok(Self { snapshot: answer.pit_id, lengths, longest })
+        Ok(Self { snapshot: answer.pit_id, lengths })
+    }
+}
+
+impl Extent {
+    /// Reads an answer.
+    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
+        let answer: Answer<IgnoredAny> = whole(answer)?;
+        Ok(Self {
+            snapshot: answer.pit_id,
+            total: answer.hits.total.value,
+            longest: answer.aggregations.longest.value.map_or(0, as_length),
+            before: answer.aggregations.before.doc_count,
+        })
     }
 }
 
@@ -191,7 +252,7 @@ struct TotalHits {
     total: Total,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Total {
     value: u64,
 }
@@ -200,6 +261,11 @@ struct Total {
 struct SizedAggregations {
     bytes: Number,
     packets: Number,
+}
+
+#[derive(Deserialize, Default)]
+struct Documents {
+    doc_count: u64,
 }
 
 /// Reads the answer to an estimate; a packet that stands in two stretches counts twice.
@@ -269,6 +335,7 @@ mod tests {
     fn a_page_tells_packets_and_place() {
         let page = Page::read(answer(false, 0).as_bytes(), Layout::Singles).unwrap();
         assert_eq!((page.packets.len(), page.documents, page.of_last_document), (1, 1, 1));
+        assert_eq!(page.at_last_place, 1);
         assert_eq!(page.snapshot, "abc");
         let place = json!(["2023-11-14T22:13:20.000000001Z", 1, 4_294_967_298_i64]);
         assert_eq!(page.last.unwrap().to_json(), place);

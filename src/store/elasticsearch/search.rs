@@ -15,7 +15,7 @@ use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
 use super::dsl;
-use super::page::{self, Lengths, Page, SortKey};
+use super::page::{self, Extent, Lengths, Page, SortKey};
 use crate::document::fields::FieldId;
 use crate::packet::StoredPacket;
 use crate::query::{Order, Query};
@@ -171,12 +171,49 @@ struct Search {
 struct Cursor {
     snapshot: String,
     after: Option<SortKey>,
+    /// How many documents were read.
+    documents: u64,
+    /// How many of them stand before the place of the last.
+    before: u64,
     /// Captured bytes of the longest document, once they are known.
     longest: Option<u64>,
+    /// How many documents the snapshot has, once it is known.
+    total: u64,
     /// Sizes of the next pages.
     planned: VecDeque<u64>,
     /// Packets whose order is not final, because the next page may have others among them.
     overlap: Overlap,
+}
+
+impl Cursor {
+    fn advance(&mut self, page: &Page) {
+        let stays = self.after.as_ref().zip(page.last.as_ref());
+        let stays = stays.is_some_and(|(before, last)| before.is_same_place(last))
+            && page.at_last_place == page.documents;
+        if !stays {
+            self.before = self.documents + page.documents - page.at_last_place;
+        }
+        self.documents += page.documents;
+        self.after.clone_from(&page.last);
+    }
+
+    /// Goes to a snapshot that has the same documents as far as they were read, so that all
+    /// packets together are those of that snapshot. The documents of the last place come again:
+    /// of their packets none was given out yet, and [`Overlap`] takes each once.
+    fn renew(&mut self, now: &Extent) -> bool {
+        // Without a total, packets that are missing behind this place would not be missed.
+        let is_known = self.after.is_none() || self.longest.is_some();
+        if !is_known || now.before != self.before || now.total < self.total {
+            return false;
+        }
+        self.snapshot.clone_from(&now.snapshot);
+        self.after = self.after.take().map(SortKey::before_its_place);
+        self.documents = self.before;
+        self.total = now.total;
+        self.longest = Some(now.longest);
+        self.planned.clear();
+        true
+    }
 }
 
 impl Search {
@@ -188,7 +225,10 @@ impl Search {
         let mut cursor = Cursor {
             snapshot,
             after: None,
+            documents: 0,
+            before: 0,
             longest: None,
+            total: 0,
             planned: VecDeque::new(),
             overlap: Overlap::new(self.order),
         };
@@ -215,10 +255,15 @@ impl Search {
         pages: &mpsc::Sender<Packets>,
     ) -> Result<(), Failure> {
         loop {
-            let Some(permit) = self.reserve(cursor, pages).await? else { return Ok(()) };
-            let size = self.next_size(cursor).await?;
-            let page = self.page(cursor, size).await?;
-            cursor.after = page.last;
+            let Some(permit) = self.reserve(cursor, pages).await else { return Ok(()) };
+            let (page, size) = match self.next(cursor).await {
+                Err(failure) if failure.may_be_of_a_lost_shard() => {
+                    self.renew(cursor, failure).await?;
+                    self.next(cursor).await?
+                }
+                next => next?,
+            };
+            cursor.advance(&page);
             let is_last = page.documents < size;
             let complete = cursor.overlap.next(page.packets, page.of_last_document, is_last);
             permit.send(Ok(complete));
@@ -233,17 +278,52 @@ impl Search {
         &self,
         cursor: &mut Cursor,
         pages: &'p mpsc::Sender<Packets>,
-    ) -> Result<Option<mpsc::Permit<'p, Packets>>, Failure> {
+    ) -> Option<mpsc::Permit<'p, Packets>> {
         loop {
             tokio::select! {
-                permit = pages.reserve() => return Ok(permit.ok()),
+                permit = pages.reserve() => return permit.ok(),
                 () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => {
-                    let nothing = json!({ "size": 0, "query": { "match_none": {} } });
-                    let lengths = self.ask(cursor, nothing).await?;
-                    cursor.snapshot = Lengths::read(&lengths)?.snapshot;
+                    // Whether that matters, the next page will tell.
+                    if let Err(failure) = self.keep_alive(cursor).await {
+                        debug!(error = %failure, "a snapshot could not be kept");
+                    }
                 }
             }
         }
+    }
+
+    async fn keep_alive(&self, cursor: &mut Cursor) -> Result<(), Failure> {
+        let nothing = json!({ "size": 0, "query": { "match_none": {} } });
+        let lengths = self.ask(&cursor.snapshot, nothing).await?;
+        cursor.snapshot = Lengths::read(&lengths)?.snapshot;
+        Ok(())
+    }
+
+    /// A page, and how many documents were asked for.
+    async fn next(&self, cursor: &mut Cursor) -> Result<(Page, u64), Failure> {
+        let size = self.next_size(cursor).await?;
+        Ok((self.page(cursor, size).await?, size))
+    }
+
+    /// A snapshot goes with a node that held a part of it; the documents are on other nodes too.
+    /// Goes on in a new snapshot if that certainly gives the same packets.
+    async fn renew(&self, cursor: &mut Cursor, failure: Failure) -> Result<(), Failure> {
+        debug!(error = %failure, "a snapshot is lost");
+        let snapshot = self.open().await.map_err(|_| failure.clone())?;
+        let lost = cursor.snapshot.clone();
+        let error = match self.extent(&snapshot, cursor.after.as_ref()).await {
+            Ok(extent) if cursor.renew(&extent) => {
+                self.close(&lost).await;
+                return Ok(());
+            }
+            Ok(_) => Failure::Incomplete(format!(
+                "not all packets were given: their snapshot is lost ({failure}), and the archive \
+                 has others now; ask again"
+            )),
+            Err(_) => failure,
+        };
+        self.close(&snapshot).await;
+        Err(error)
     }
 
     /// How many packets fit a page of [`PAGE_BYTES`].
@@ -267,7 +347,7 @@ impl Search {
                 "docvalue_fields": [FieldId::PacketCapturedLength.field().name],
             }),
         );
-        let lengths = Lengths::read(&self.ask(cursor, body).await?)?;
+        let lengths = Lengths::read(&self.ask(&cursor.snapshot, body).await?)?;
         cursor.snapshot = lengths.snapshot;
         cursor.planned = page_sizes(&lengths.lengths);
         Ok(cursor.planned.pop_front().unwrap_or(FIRST_PAGE))
@@ -279,23 +359,33 @@ impl Search {
         if let Some(longest) = cursor.longest {
             return Ok(longest);
         }
+        let found = self.extent(&cursor.snapshot, None).await?;
+        cursor.snapshot = found.snapshot;
+        cursor.total = found.total;
+        Ok(*cursor.longest.insert(found.longest))
+    }
+
+    /// What a snapshot has altogether, and before a place.
+    async fn extent(&self, snapshot: &str, place: Option<&SortKey>) -> Result<Extent, Failure> {
         let longest = json!({ "max": { "field": FieldId::PacketCapturedLength.field().name } });
-        let body = json!({
+        let mut body = json!({
             "size": 0,
             "query": self.clause,
-            "track_total_hits": false,
+            "track_total_hits": true,
             "aggs": { "longest": longest },
         });
-        let found = Lengths::read(&self.ask(cursor, body).await?)?;
-        cursor.snapshot = found.snapshot;
-        Ok(*cursor.longest.insert(found.longest.unwrap_or_default()))
+        if let Some(place) = place {
+            let before = dsl::before(self.order, place.text(), place.sequence());
+            body["aggs"]["before"] = json!({ "filter": before });
+        }
+        Extent::read(&self.ask(snapshot, body).await?)
     }
 
     async fn page(&self, cursor: &mut Cursor, size: u64) -> Result<Page, Failure> {
         // Documents come whole: leaving out what is not needed makes them a third shorter, and
         // takes the server nearly twice as long (8.19, pages of 8,000).
         let body = self.body(cursor, size, &json!({}));
-        let answer = self.ask(cursor, body).await?;
+        let answer = self.ask(&cursor.snapshot, body).await?;
         // Some milliseconds for each megabyte: too long for the async runtime.
         let layout = self.layout;
         let page = tokio::task::spawn_blocking(move || Page::read(&answer, layout)).await;
@@ -320,8 +410,8 @@ impl Search {
         body
     }
 
-    async fn ask(&self, cursor: &Cursor, mut body: Json) -> Result<Bytes, Failure> {
-        body["pit"] = json!({ "id": cursor.snapshot, "keep_alive": KEEP_ALIVE });
+    async fn ask(&self, snapshot: &str, mut body: Json) -> Result<Bytes, Failure> {
+        body["pit"] = json!({ "id": snapshot, "keep_alive": KEEP_ALIVE });
         // A part of the packets must never pass for all of them.
         let path = "_search?allow_partial_search_results=false";
         self.client.send(Request::post(path).json(&body)).await
@@ -369,6 +459,63 @@ fn page_sizes(lengths: &[u64]) -> VecDeque<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn cursor() -> Cursor {
+        Cursor {
+            snapshot: "first".to_owned(),
+            after: None,
+            documents: 0,
+            before: 0,
+            longest: None,
+            total: 0,
+            planned: VecDeque::from([7]),
+            overlap: Overlap::new(Order::Time),
+        }
+    }
+
+    fn extent(before: u64, total: u64) -> Extent {
+        Extent { snapshot: "second".to_owned(), total, longest: 60, before }
+    }
+
+    fn page(documents: u64, at_last_place: u64, sequence: i64) -> Page {
+        Page {
+            snapshot: "first".to_owned(),
+            packets: Vec::new(),
+            documents,
+            at_last_place,
+            of_last_document: 0,
+            last: Some(SortKey::of("2023-11-14T22:13:20.000Z", sequence, 5)),
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_agrees_replaces_a_lost_one() {
+        let mut cursor = cursor();
+        cursor.advance(&page(100, 3, 1));
+        assert_eq!((cursor.documents, cursor.before), (100, 97));
+        cursor.advance(&page(10, 10, 1));
+        assert_eq!((cursor.documents, cursor.before), (110, 97), "the place goes on");
+        assert!(!cursor.renew(&extent(97, 500)), "how many there were is not known");
+        (cursor.longest, cursor.total) = (Some(60), 500);
+        for (before, total) in [(96, 500), (98, 500), (97, 499)] {
+            assert!(!cursor.renew(&extent(before, total)), "{before} of {total}");
+        }
+        assert!(cursor.renew(&extent(97, 501)), "later packets are welcome");
+        assert_eq!((cursor.documents, cursor.snapshot.as_str()), (97, "second"));
+        assert_eq!(cursor.after.as_ref().unwrap().to_json()[2], -1);
+        assert!(cursor.planned.is_empty());
+        cursor.advance(&page(20, 20, 1));
+        assert_eq!((cursor.documents, cursor.before), (117, 97), "the place comes again");
+        cursor.advance(&page(20, 20, 2));
+        assert_eq!((cursor.documents, cursor.before), (137, 117));
+    }
+
+    #[test]
+    fn a_snapshot_that_was_not_read_from_may_be_any() {
+        let mut cursor = cursor();
+        assert!(cursor.renew(&extent(0, 9)));
+        assert_eq!((cursor.after, cursor.documents), (None, 0));
+    }
 
     #[test]
     fn long_packets_make_small_pages() {
