@@ -54,13 +54,13 @@ impl Downloads {
     /// Takes a slot, for a user or else for an address.
     pub(super) fn begin(&self, user: Option<&str>, address: IpAddr) -> Result<Slot, Refused> {
         let taker = user.map_or(Taker::Address(address), |user| Taker::User(user.to_owned()));
-        let mut taken = lock(&self.taken);
-        let already = taken.get(&taker).copied().unwrap_or_default();
+        let mut counts = lock(&self.taken);
+        let already = counts.get(&taker).copied().unwrap_or_default();
         if already >= self.share() {
             return Err(Refused::Share(already));
         }
         let permit = self.permits.clone().try_acquire_owned().map_err(|_| Refused::NoneLeft)?;
-        taken.insert(taker.clone(), already + 1);
+        counts.insert(taker.clone(), already + 1);
         Ok(Slot { taker, taken: self.taken.clone(), _permit: permit })
     }
 

@@ -146,8 +146,8 @@ pub(super) fn encode(
             (Layout::Flows, records) => {
                 let id = flows::id(records.iter().copied());
                 write_action(&mut lines, &current.index, &id.to_string());
-                let packed = packer.pack(records)?;
-                let document = flows::document(records, &packed, payload);
+                let bytes = packer.pack(records)?;
+                let document = flows::document(records, &bytes, payload);
                 reduced(document, form).write_json(&mut lines);
             }
         }

@@ -22,7 +22,9 @@ pub(super) async fn slices(client: &Client, archive: &Archive) -> StoreResult<Ve
         let mut slices: Vec<Slice> = periods.map(|period| slice(period, &statistics)).collect();
         if meta.layout() == Layout::Flows {
             // How many packets are in the documents only who reads them may know.
-            slices.iter_mut().for_each(|slice| slice.packets = None);
+            for slice in &mut slices {
+                slice.packets = None;
+            }
         }
         slices.sort_by_key(|slice| (slice.end, slice.start));
         Ok(slices)

@@ -103,9 +103,9 @@ impl PacketDocument {
         packer: &mut Packer,
         payload: bool,
     ) -> Result<Self, PackError> {
-        let packed = packer.pack(records)?;
+        let bytes = packer.pack(records)?;
         let fields = flows::document(records, &[], payload);
-        Ok(Self::with(records, flows::id(records.iter().copied()), packed, &fields))
+        Ok(Self::with(records, flows::id(records.iter().copied()), bytes, &fields))
     }
 
     fn with(

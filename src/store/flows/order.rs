@@ -106,7 +106,7 @@ mod tests {
     fn stretches_overlap_and_a_packet_of_two_of_them_comes_once() {
         for order in [Order::Time, Order::Frame] {
             let packets: Vec<StoredPacket> =
-                (1..=8).map(|number| packet(number, number.unsigned_abs() as u64, 1)).collect();
+                (1..=8_u32).map(|number| packet(number.into(), number.into(), 1)).collect();
             let some = |places: &[usize]| -> Vec<StoredPacket> {
                 places.iter().map(|place| packets[*place].clone()).collect()
             };

@@ -83,7 +83,7 @@ impl Limiter {
             Some(std::mem::replace(&mut failures.is_told, true))
         });
         // All of them are told of now.
-        let is_news = reasons.fold(false, |is_news, is_told| is_news || !is_told);
+        let is_news = reasons.filter(|is_told| !is_told).count() > 0;
         Some(Pause { left, is_news })
     }
 
