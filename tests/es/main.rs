@@ -4,7 +4,6 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
 
-mod cluster;
 mod differential;
 mod errors;
 mod faults;
