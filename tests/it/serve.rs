@@ -162,6 +162,19 @@ async fn a_conversation_has_the_same_ends_on_every_page() {
 }
 
 #[tokio::test]
+async fn a_host_that_no_answer_names_is_noted() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    for path in ["packets", "summary"] {
+        let unknown = served.json(&format!("/api/v1/{path}?q=host+nowhere.example")).await;
+        let note = unknown["notes"][0].as_str().unwrap();
+        assert!(note.contains("no DNS answer") && note.contains("nowhere.example"), "{note}");
+        let known = served.json(&format!("/api/v1/{path}?q=host+8.8.8.8")).await;
+        assert_eq!(known["notes"], Value::Array(Vec::new()));
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_said() {
     let sandbox = filled();
     let served = Served::start(&sandbox, &[]);
