@@ -58,6 +58,12 @@ pub async fn resolved(store: &dyn PacketStore, query: Query) -> StoreResult<(Que
     Ok((Query { filter: query.filter.resolved(&found), ..query }, unknown))
 }
 
+/// What is said of a name that [`resolved`] found no address of.
+#[must_use]
+pub fn unknown_host(name: &str) -> String {
+    format!("no DNS answer in the archive tells an address of {name}")
+}
+
 /// What DNS answers tell for a question with this name.
 async fn addresses_of(store: &dyn PacketStore, name: &str) -> StoreResult<BTreeSet<IpAddr>> {
     let name = name.to_ascii_lowercase();

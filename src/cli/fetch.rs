@@ -194,7 +194,7 @@ impl FetchArgs {
 async fn resolved(store: &dyn PacketStore, query: Query) -> anyhow::Result<Query> {
     let (query, unknown) = fetch::resolved(store, query).await?;
     for name in unknown {
-        output::note(&format!("warning: no DNS answer in the archive tells an address of {name}"));
+        output::note(&format!("warning: {}", fetch::unknown_host(&name)));
     }
     Ok(query)
 }

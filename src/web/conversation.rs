@@ -14,9 +14,10 @@ use crate::document::Value;
 use crate::document::fields::FieldId;
 use crate::packet::PacketRecord;
 use crate::query::{FieldCondition, FieldTest, Order, Predicate, Query};
+use crate::store::{PacketStore, StoreResult};
 use crate::web::App;
 use crate::web::access::Caller;
-use crate::web::budget::Stopped;
+use crate::web::budget::{Budget, Packets, Stopped};
 use crate::web::cursor::Cursor;
 use crate::web::error::ApiError;
 use crate::web::parameters::Parameters;
@@ -70,9 +71,12 @@ pub(super) async fn conversation(
         time: parameters.time()?,
         order: Order::Time,
     };
-    let mut packets =
-        Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
-    let mut ends: Option<Ends> = None;
+    let store = caller.store.as_ref();
+    let mut ends = match parameters.one("cursor")? {
+        Some(_) => first_ends(store, &query, app.budgets.query).await?,
+        None => None,
+    };
+    let mut packets = Cursor::packets(&parameters, query, store, app.budgets.query)?;
     let mut segments = Vec::new();
     let mut length = 0;
     while segments.len() < SEGMENTS
@@ -100,6 +104,21 @@ pub(super) async fn conversation(
         next,
         stopped,
     }))
+}
+
+/// The ends as the first page has them: that of a later one may begin with the other's packet.
+async fn first_ends(
+    store: &dyn PacketStore,
+    query: &Query,
+    budget: Budget,
+) -> StoreResult<Option<Ends>> {
+    let mut packets = Packets::new(store, query, budget);
+    while let Some(record) = packets.next().await? {
+        if let Some(ends) = Ends::of(&record) {
+            return Ok(Some(ends));
+        }
+    }
+    Ok(None)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use crate::web::audit;
 use crate::web::budget::{Budget, Packets};
 use crate::web::capture::{CaptureStream, First, Record};
 use crate::web::error::ApiError;
-use crate::web::parameters::Parameters;
+use crate::web::parameters::{Parameters, Resolved};
 use crate::web::slots::Refused;
 
 /// How long a packet that is there waits for the number of all of them.
@@ -86,7 +86,8 @@ async fn download(
         tracing::warn!(user, address = %address.ip(), ?refused, "download is refused");
         busy(&refused)
     })?;
-    let query = parameters.resolved_query(store.as_ref(), app.budgets.query).await?;
+    let Resolved { query, .. } =
+        parameters.resolved_query(store.as_ref(), app.budgets.query).await?;
     let budget = app.budgets.download;
     let mut packets = Packets::new(store.as_ref(), &query, budget);
     let (first, counts) = begin(store.as_ref(), &query, &mut packets, budget).await?;

@@ -17,7 +17,7 @@ use crate::web::access::Caller;
 use crate::web::budget::Stopped;
 use crate::web::count::{self, Counted};
 use crate::web::error::ApiError;
-use crate::web::parameters::Parameters;
+use crate::web::parameters::{Parameters, Resolved};
 use crate::web::routes::BUCKETS;
 
 /// Packets over time, by protocol.
@@ -51,7 +51,7 @@ pub(super) async fn histogram(
 ) -> Result<Json<Histogram>, ApiError> {
     let most = parameters.number(&BUCKETS)?;
     let store = caller.store.as_ref();
-    let query = parameters.resolved_query(store, app.budgets.query).await?;
+    let Resolved { query, .. } = parameters.resolved_query(store, app.budgets.query).await?;
     let extent = app.budgets.query.in_time(extent(store, &query)).await?;
     let Some((from, to)) = extent? else {
         return Ok(Json(Histogram { exact: true, ..Histogram::default() }));

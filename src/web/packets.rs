@@ -23,7 +23,7 @@ use crate::web::budget::{Packets, Stopped};
 use crate::web::cursor::Cursor;
 use crate::web::error::ApiError;
 use crate::web::layers::{self, Layer};
-use crate::web::parameters::Parameters;
+use crate::web::parameters::{Parameters, Resolved};
 use crate::web::routes::LIMIT;
 
 /// A row of the table of packets. What is absent is null.
@@ -55,6 +55,8 @@ pub(super) struct Page {
     /// For the next page; null at the end.
     next: Option<String>,
     stopped: Option<Stopped>,
+    /// What has to be known about the query: a host name without an address.
+    notes: Vec<String>,
 }
 
 /// One packet.
@@ -105,7 +107,8 @@ pub(super) async fn list(
     parameters: Parameters,
 ) -> Result<Json<Page>, ApiError> {
     let limit = parameters.number(&LIMIT)?;
-    let query = parameters.resolved_query(caller.store.as_ref(), app.budgets.query).await?;
+    let Resolved { query, notes } =
+        parameters.resolved_query(caller.store.as_ref(), app.budgets.query).await?;
     let mut pages = Cursor::packets(&parameters, query, caller.store.as_ref(), app.budgets.query)?;
     let mut rows = Vec::new();
     while rows.len() < limit
@@ -114,7 +117,7 @@ pub(super) async fn list(
         rows.push(Row::of(&record));
     }
     let (next, stopped) = pages.end().await?;
-    Ok(Json(Page { packets: rows, next, stopped }))
+    Ok(Json(Page { packets: rows, next, stopped, notes }))
 }
 
 pub(super) async fn one(

@@ -18,6 +18,12 @@ use crate::web::routes::{self, Kind, Parameter};
 #[derive(Debug)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
+/// What is asked for, and what has to be said about it.
+pub(super) struct Resolved {
+    pub(super) query: Query,
+    pub(super) notes: Vec<String>,
+}
+
 impl<S: Sync> FromRequestParts<S> for Parameters {
     type Rejection = ApiError;
 
@@ -91,8 +97,10 @@ impl Parameters {
         &self,
         store: &dyn PacketStore,
         budget: Budget,
-    ) -> Result<Query, ApiError> {
+    ) -> Result<Resolved, ApiError> {
         let resolved = budget.in_time(fetch::resolved(store, self.query()?)).await?;
-        Ok(resolved?.0)
+        let (query, unknown) = resolved?;
+        let notes = unknown.iter().map(|name| fetch::unknown_host(name)).collect();
+        Ok(Resolved { query, notes })
     }
 }

@@ -14,7 +14,7 @@ use crate::web::access::Caller;
 use crate::web::budget::Stopped;
 use crate::web::count::{self, Counted};
 use crate::web::error::ApiError;
-use crate::web::parameters::Parameters;
+use crate::web::parameters::{Parameters, Resolved};
 
 /// Values of each kind.
 const TOP: usize = 10;
@@ -35,6 +35,8 @@ pub(super) struct Summary {
     protocols: Vec<Frequent>,
     exact: bool,
     stopped: Option<Stopped>,
+    /// What has to be known about the query: a host name without an address.
+    notes: Vec<String>,
 }
 
 /// A value that many packets have.
@@ -53,7 +55,7 @@ pub(super) async fn summary(
 ) -> Result<Json<Summary>, ApiError> {
     let what = Breakdown { timeline: None, top: Some(TOP) };
     let store = caller.store.as_ref();
-    let query = parameters.resolved_query(store, app.budgets.query).await?;
+    let Resolved { query, notes } = parameters.resolved_query(store, app.budgets.query).await?;
     let _turn = app.counts.acquire().await;
     let Counted { counts, exact, stopped } =
         count::count(store, &query, what, app.budgets.query).await?;
@@ -68,6 +70,7 @@ pub(super) async fn summary(
         protocols: counts.protocols.into_iter().map(Frequent::from).collect(),
         exact,
         stopped,
+        notes,
     }))
 }
 

@@ -23,7 +23,8 @@ fn every_stored_field_is_in_the_table() {
 #[test]
 fn every_variable_of_the_help_is_in_the_table() {
     let sandbox = crate::support::Sandbox::embedded();
-    for command in ["setup", "ingest", "fetch", "prune", "status", "verify"] {
+    let commands = ["setup", "ingest", "fetch", "serve", "up", "user", "prune", "status", "verify"];
+    for command in commands {
         let help = sandbox.ok(&[command, "--help"]);
         for part in help.split("[env: ").skip(1) {
             let name = part.split(['=', ']']).next().unwrap();

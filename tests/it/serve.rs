@@ -1,9 +1,12 @@
 //! The HTTP API on the embedded store, as a browser sees it.
 
+use std::net::SocketAddr;
+
+use pcap_archiver::testing::udp_frame;
 use serde_json::Value;
 
 use crate::support::served::Served;
-use crate::support::{Sandbox, conversations};
+use crate::support::{Pcap, Sandbox, conversations};
 
 fn filled() -> Sandbox {
     let sandbox = Sandbox::embedded();
@@ -15,6 +18,10 @@ fn filled() -> Sandbox {
 /// The values of a field of each object in a list.
 fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a Value> {
     list.as_array().unwrap().iter().map(|value| &value[field]).collect()
+}
+
+fn each_text(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|value| value.as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -122,6 +129,49 @@ async fn a_filter_is_read_as_fetch_reads_it_and_a_mistake_has_its_place() {
     let text = "\"é\" and port 70000";
     assert_eq!(body["query"]["offset"], text.find("70000").unwrap(), "{body}");
     assert_eq!(body["query"]["length"], "70000".len(), "{body}");
+}
+
+#[tokio::test]
+async fn a_conversation_has_the_same_ends_on_every_page() {
+    let sandbox = Sandbox::embedded();
+    let client: SocketAddr = "192.0.2.1:5000".parse().unwrap();
+    let server: SocketAddr = "192.0.2.2:53".parse().unwrap();
+    let asked = udp_frame(client, server, b"a");
+    let answered = udp_frame(server, client, b"b");
+    let packets = [&asked, &asked, &answered, &answered, &asked, &answered];
+    let capture = (1..)
+        .zip(packets)
+        .fold(Pcap::new(1), |capture, (second, packet)| capture.packet(second, 0, packet));
+    sandbox.file("a.pcap", &capture.bytes());
+    sandbox.ok(&["ingest", "a.pcap"]);
+    // Pages of two packets, and then of one.
+    let served = Served::start(&sandbox, &["--max-packets", "2"]);
+    let page = served.json("/api/v1/packets?limit=1").await;
+    let id = page["packets"][0]["community_id"].as_str().unwrap();
+    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    let (mut cursor, mut senders) = (String::new(), Vec::new());
+    loop {
+        let page = served.json(&format!("/api/v1/conversation/{id}?cursor={cursor}")).await;
+        let ends = each_text(&page["ends"]);
+        assert_eq!(ends, [client.to_string(), server.to_string()], "{page}");
+        senders.extend(each(&page["segments"], "from").iter().map(|from| from.as_u64().unwrap()));
+        let Some(next) = page["next"].as_str() else { break };
+        next.clone_into(&mut cursor);
+    }
+    assert_eq!(senders, [0, 0, 1, 1, 0, 1]);
+}
+
+#[tokio::test]
+async fn a_host_that_no_answer_names_is_noted() {
+    let sandbox = filled();
+    let served = Served::start(&sandbox, &[]);
+    for path in ["packets", "summary"] {
+        let unknown = served.json(&format!("/api/v1/{path}?q=host+nowhere.example")).await;
+        let note = unknown["notes"][0].as_str().unwrap();
+        assert!(note.contains("no DNS answer") && note.contains("nowhere.example"), "{note}");
+        let known = served.json(&format!("/api/v1/{path}?q=host+8.8.8.8")).await;
+        assert_eq!(known["notes"], Value::Array(Vec::new()));
+    }
 }
 
 #[tokio::test]

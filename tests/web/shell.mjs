@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { browse, ready } from './browser.mjs';
+import { ask, browse, ready } from './browser.mjs';
 import { everyday } from './captures.mjs';
 import { STORES } from './program.mjs';
 
@@ -81,6 +81,21 @@ describe('the page', () => {
       });
       assert.deepEqual(kept, []);
       await clean(small);
+    } finally {
+      await close();
+    }
+  });
+
+  test('a host name that the archive has no address of is said', async () => {
+    const { page, clean, close } = await browse();
+    try {
+      await ready(page, address);
+      const said = page.locator('#notices').getByText('no DNS answer in the archive tells an address of nowhere.example');
+      await ask(page, 'host nowhere.example');
+      await said.waitFor();
+      await ask(page, 'udp');
+      await said.waitFor({ state: 'detached' });
+      await clean(address);
     } finally {
       await close();
     }

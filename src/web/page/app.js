@@ -26,6 +26,7 @@ function search() {
   tried('summary', summary.load((answer) => {
     packets.expect(answer.stopped ? null : answer.packets);
     note('summary', answer.stopped);
+    say(answer.notes);
   }));
 }
 
@@ -64,6 +65,12 @@ function fail(part, error) {
 function note(part, stopped) {
   if (stopped) notices.set(part, element('p', { class: 'notice' }, element('strong', {}, `The ${part} is partial: `), visible(stopped.message)));
   else notices.delete(part);
+  drawNotices();
+}
+
+/** What has to be known about the query itself. */
+function say(notes) {
+  for (const text of notes) notices.set(text, element('p', { class: 'notice' }, `${visible(text)}.`));
   drawNotices();
 }
 

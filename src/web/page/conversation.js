@@ -9,7 +9,6 @@ let panel = null;
 let said = null; // the list of what was said
 let foot = null;
 let next = null;
-let ends = null; // of the first page: the sender of the next page's first packet may be the other one
 
 /** Draws the conversation of the state into `target`. */
 export function show(target) {
@@ -23,13 +22,10 @@ export function show(target) {
 
 const load = newest(async (signal) => {
   const first = next === null;
-  if (first) ends = null;
   const id = state.community_id;
   const answer = await get(`conversation/${encodeURIComponent(id)}`, { since: state.since, until: state.until, cursor: next }, signal);
   if (first) panel.replaceChildren(heading(answer), said, foot);
-  ends ??= answer.ends;
-  const turned = answer.ends[0] !== ends[0];
-  said.append(...answer.segments.map((segment) => line({ ...segment, from: turned ? 1 - segment.from : segment.from }, ends)));
+  said.append(...answer.segments.map((segment) => line(segment, answer.ends)));
   next = answer.next;
   end(answer);
 });
