@@ -135,10 +135,10 @@ async fn a_filter_is_read_as_fetch_reads_it_and_a_mistake_has_its_place() {
 async fn a_conversation_has_the_same_ends_on_every_page() {
     let sandbox = Sandbox::embedded();
     let client: SocketAddr = "192.0.2.1:5000".parse().unwrap();
-    let server: SocketAddr = "192.0.2.2:53".parse().unwrap();
-    let asked = udp_frame(client, server, b"a");
-    let answered = udp_frame(server, client, b"b");
-    let packets = [&asked, &asked, &answered, &answered, &asked, &answered];
+    let resolver: SocketAddr = "192.0.2.2:53".parse().unwrap();
+    let question = udp_frame(client, resolver, b"a");
+    let answer = udp_frame(resolver, client, b"b");
+    let packets = [&question, &question, &answer, &answer, &question, &answer];
     let capture = (1..)
         .zip(packets)
         .fold(Pcap::new(1), |capture, (second, packet)| capture.packet(second, 0, packet));
@@ -153,7 +153,7 @@ async fn a_conversation_has_the_same_ends_on_every_page() {
     loop {
         let page = served.json(&format!("/api/v1/conversation/{id}?cursor={cursor}")).await;
         let ends = each_text(&page["ends"]);
-        assert_eq!(ends, [client.to_string(), server.to_string()], "{page}");
+        assert_eq!(ends, [client.to_string(), resolver.to_string()], "{page}");
         senders.extend(each(&page["segments"], "from").iter().map(|from| from.as_u64().unwrap()));
         let Some(next) = page["next"].as_str() else { break };
         next.clone_into(&mut cursor);
