@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::web::{App, router};
@@ -74,12 +74,16 @@ pub async fn serve(
 ) -> io::Result<()> {
     let handle = Handle::new();
     let stopping = handle.clone();
-    let swept = app.clone();
+    let served = app.clone();
     tokio::spawn(async move {
         while timeout(SWEEP, stop.cancelled()).await.is_err() {
-            swept.access.sweep();
+            served.access.sweep();
         }
-        stopping.graceful_shutdown(Some(GRACE));
+        stopping.graceful_shutdown(None);
+        sleep(GRACE).await;
+        // Before their connections: who is cut off would look like a client that went away.
+        end_downloads(&served).await;
+        stopping.shutdown();
     });
     let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let mut server = axum_server::from_tcp(listener)?.http1_only().handle(handle);
@@ -88,9 +92,13 @@ pub async fn serve(
         Some(Tls(config)) => server.acceptor(RustlsAcceptor::new(config)).serve(service).await,
         None => server.serve(service).await,
     };
-    // What is cut off now has its line in the audit all the same.
+    end_downloads(&app).await;
+    ended
+}
+
+/// Each has its line in the audit then.
+async fn end_downloads(app: &App) {
     if timeout(GRACE, app.downloads.end()).await.is_err() {
         tracing::warn!("downloads do not end; they are cut off");
     }
-    ended
 }

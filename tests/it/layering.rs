@@ -80,7 +80,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("regex", &["query"]),
     ("rlimit", &["ingest/read"]),
     ("rustix", &["ingest"]),
-    ("blake3", &["packet"]),
+    ("blake3", &["packet", "store/flows"]),
     ("sha1", &["packet"]),
 ];
 
