@@ -74,15 +74,15 @@ pub async fn serve(
 ) -> io::Result<()> {
     let handle = Handle::new();
     let stopping = handle.clone();
-    let served = app.clone();
+    let of_all = app.clone();
     tokio::spawn(async move {
         while timeout(SWEEP, stop.cancelled()).await.is_err() {
-            served.access.sweep();
+            of_all.access.sweep();
         }
         stopping.graceful_shutdown(None);
         sleep(GRACE).await;
         // Before their connections: who is cut off would look like a client that went away.
-        end_downloads(&served).await;
+        end_downloads(&of_all).await;
         stopping.shutdown();
     });
     let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
