@@ -135,7 +135,12 @@ fn what_goes_in_with_one_key_comes_out_with_the_other() {
         assert!(found == expected, "{arguments:?} differs from the embedded store");
     }
     for name in &names {
-        program.ok("read", &["verify", &format!("captures/{name}")]);
+        let run = program.with_key("read", &["verify", &format!("captures/{name}")]);
+        let receipt = String::from_utf8_lossy(&run.stdout);
+        assert!(receipt.contains(", 0 missing"), "{run}");
+        // Nobody knows what was in a part that cannot be read.
+        let is_whole = !receipt.contains("  not readable: offset ");
+        assert_eq!(run.code, Some(i32::from(!is_whole)), "{run}");
     }
     let status = text(program.ok("read", &["status", "--json"]));
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
