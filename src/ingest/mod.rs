@@ -184,10 +184,15 @@ pub async fn run(
     let mut pause = FIRST_PAUSE;
     loop {
         let began = Instant::now();
-        let all = (store.clone(), inputs.clone(), options.clone(), observer.clone());
-        match pipeline::run(all, stop, &mut totals).await {
+        let (inputs, options) = (inputs.clone(), options.clone());
+        let goes_on = options.watch.is_some();
+        let run =
+            pipeline::run(store.clone(), inputs, options, observer.clone(), stop, &mut totals);
+        match run.await {
             Ok(()) => return Ok(totals),
-            Err(error) if options.watch.is_none() || !may_pass(&error) => return Err(error),
+            Err(error) if !goes_on || !may_pass(&error) || stop.is_cancelled() => {
+                return Err(error);
+            }
             Err(error) => {
                 if began.elapsed() > LONGEST_PAUSE {
                     pause = FIRST_PAUSE;

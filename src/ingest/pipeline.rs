@@ -26,11 +26,12 @@ const FILE_QUEUE: usize = 64;
 /// bounds the overhead of a stream that comes packet by packet.
 const STEP_QUEUE: usize = 4096;
 
-type All = (Arc<dyn PacketStore>, Vec<Input>, IngestOptions, Arc<dyn Observer>);
-
 /// Reads and stores until there is nothing more, and adds up what is safe.
 pub(super) async fn run(
-    (store, inputs, options, observer): All,
+    store: Arc<dyn PacketStore>,
+    inputs: Vec<Input>,
+    options: IngestOptions,
+    observer: Arc<dyn Observer>,
     stop: &CancellationToken,
     totals: &mut Totals,
 ) -> Result<(), IngestError> {

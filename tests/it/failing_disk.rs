@@ -1,6 +1,6 @@
 //! The disk under the embedded store has no room for a while.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::process::Stdio;
 use std::thread;
@@ -10,10 +10,13 @@ use crate::support::disk::SmallDisk;
 use crate::support::{Pcap, Run, Sandbox, many, signal, wait_until};
 
 const DISK_BYTES: u64 = 48 << 20;
-const PIECES: u32 = 200;
-const PACKETS_OF_A_PIECE: u32 = 20;
+const PIECES: usize = 1_000;
+const PACKETS: u32 = 10_000;
+/// Between two pieces.
+const PAUSE: Duration = Duration::from_millis(30);
 
-/// The packets come in small pieces, so that some are always appended and not yet safe.
+/// The packets come in small pieces, so that mostly some are appended and not yet safe when there is no
+/// room any more; the disk is filled again until that is so.
 #[test]
 fn a_watching_ingest_waits_for_room_and_reads_again_what_was_not_safe() {
     let sandbox = Sandbox::embedded();
@@ -26,32 +29,39 @@ fn a_watching_ingest_waits_for_room_and_reads_again_what_was_not_safe() {
     };
     let file = sandbox.file("captures/cap.pcap", &Pcap::new(1).bytes());
     let watch = ["ingest", "--watch", &captures, "--state-dir", &state, "--poll", "20ms"];
+    let log = sandbox.path("log");
     let mut service = run(&watch);
-    let service = service.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let service = service.spawn().unwrap();
+    let service = service.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut service = service.stderr(File::create(&log).unwrap()).spawn().unwrap();
+    let has_failed = || fs::read_to_string(&log).unwrap().contains("the disk fails");
 
-    let records = many(PIECES * PACKETS_OF_A_PIECE).split_off(24);
+    let records = many(PACKETS).split_off(24);
     let mut writer = OpenOptions::new().append(true).open(file).unwrap();
-    let pieces = records.chunks(records.len().div_ceil(PIECES as usize));
-    for (number, piece) in pieces.enumerate() {
-        match number {
-            60 => disk.fill(),
-            160 => disk.empty(),
-            _ => {}
+    let mut is_full = false;
+    for (number, piece) in records.chunks(records.len().div_ceil(PIECES)).enumerate() {
+        if !is_full && number % 200 == 100 && !has_failed() {
+            disk.fill();
+            is_full = true;
+        } else if is_full && number % 200 == 199 {
+            disk.empty();
+            is_full = false;
         }
         writer.write_all(piece).unwrap();
-        thread::sleep(Duration::from_millis(30));
+        if is_full || !has_failed() {
+            thread::sleep(PAUSE);
+        }
     }
     drop(writer);
-    let all = format!("{}\n", PIECES * PACKETS_OF_A_PIECE).into_bytes();
+    let all = format!("{PACKETS}\n").into_bytes();
     wait_until("all packets are stored", || {
         run(&["fetch", "--count"]).output().unwrap().stdout == all
     });
     signal(&service, "-TERM");
-    let ended = Run::from(service.wait_with_output().unwrap());
-    assert_eq!(ended.code, Some(0), "{ended}");
+    let ended = service.wait().unwrap();
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(ended.success(), "{ended}: {said}");
     for text in ["the disk fails, will try again", "have to be stored again", "make room"] {
-        assert!(ended.stderr.contains(text), "{text}: {ended}");
+        assert!(said.contains(text), "{text}: {said}");
     }
     let capture = format!("{captures}/cap.pcap");
     let verified = Run::from(run(&["verify", &capture]).output().unwrap());

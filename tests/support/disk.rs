@@ -66,12 +66,14 @@ impl SmallDisk {
     /// Leaves no room on it.
     pub fn fill(&self) {
         let mut filler = File::create(self.file(FILLER)).unwrap();
-        let error = loop {
-            if let Err(error) = filler.write_all(&[0; 4096]) {
-                break error;
-            }
-        };
-        assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
+        for piece in [vec![0; 1 << 20], vec![0; 4096]] {
+            let error = loop {
+                if let Err(error) = filler.write_all(&piece) {
+                    break error;
+                }
+            };
+            assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
+        }
     }
 
     /// Gives the room back.
