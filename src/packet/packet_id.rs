@@ -40,6 +40,18 @@ impl PacketId {
     }
 }
 
+impl PacketId {
+    /// The identity of what holds these packets in this order.
+    #[must_use]
+    pub fn of_all(packets: impl IntoIterator<Item = Self>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for packet in packets {
+            hasher.update(&packet.0);
+        }
+        Self(truncated(&hasher))
+    }
+}
+
 /// Time, link type, lengths and bytes: what both capture formats keep.
 fn hash_packet(hasher: &mut blake3::Hasher, packet: &CapturedPacket) {
     let mut head = [0; 26];

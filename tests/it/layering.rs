@@ -80,7 +80,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("regex", &["query"]),
     ("rlimit", &["ingest/read"]),
     ("rustix", &["ingest"]),
-    ("blake3", &["packet", "store/flows"]),
+    ("blake3", &["packet"]),
     ("sha1", &["packet"]),
 ];
 

@@ -136,18 +136,18 @@ pub(super) fn encode(
         let payload = with_payload.contains(&current.index);
         let records: Vec<&PacketRecord> =
             unit.iter().filter_map(|position| batch.get(*position)).collect();
-        match (layout, records.as_slice()) {
-            (Layout::Singles, records) => {
+        match layout {
+            Layout::Singles => {
                 for record in records {
                     write_action(&mut lines, &current.index, &record.stored.id.to_string());
                     reduced(of_packet(record, payload), form).write_json(&mut lines);
                 }
             }
-            (Layout::Flows, records) => {
+            Layout::Flows => {
                 let id = flows::id(records.iter().copied());
                 write_action(&mut lines, &current.index, &id.to_string());
-                let bytes = packer.pack(records)?;
-                let document = flows::document(records, &bytes, payload);
+                let bytes = packer.pack(&records)?;
+                let document = flows::document(&records, &bytes, payload);
                 reduced(document, form).write_json(&mut lines);
             }
         }

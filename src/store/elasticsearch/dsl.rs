@@ -8,7 +8,7 @@ use crate::document::fields::{FieldId, Kind};
 use crate::document::payload;
 use crate::packet::Timestamp;
 use crate::query::{Order, TimeRange, Wildcard};
-use crate::store::pushdown::{Abilities, Answering, Condition};
+use crate::store::pushdown::{Abilities, Answering, Condition, times_between};
 use crate::store::{Layout, flows};
 
 /// The years 0 and 9999, which a `date` can be written with.
@@ -82,32 +82,24 @@ pub(super) fn before(order: Order, text: &str, sequence: i64) -> Json {
 /// Packets are found by the time that sorts them, which is clamped; a document without a time
 /// is no packet (setup's probe has none).
 fn time(range: &TimeRange, layout: Layout) -> Json {
-    match (range.earliest.map(indexed), range.latest.map(indexed)) {
-        (None, None) => json!({ "exists": { "field": FieldId::Timestamp.field().name } }),
-        (earliest, latest) => time_between(earliest, latest, layout),
+    let begin = FieldId::Timestamp.field().name;
+    if *range == TimeRange::default() {
+        return json!({ "exists": { "field": begin } });
     }
-}
-
-/// A stretch of packets may have begun before, and go on.
-fn time_between(earliest: Option<String>, latest: Option<String>, layout: Layout) -> Json {
-    let (begin, end) = (
-        FieldId::Timestamp.field().name,
-        match layout {
-            Layout::Singles => FieldId::Timestamp.field().name,
-            Layout::Flows => FieldId::EventEnd.field().name,
-        },
-    );
-    match (earliest, latest) {
-        (Some(earliest), Some(latest)) if begin == end => {
-            json!({ "range": { begin: { "gte": earliest, "lte": latest } } })
-        }
-        (Some(earliest), Some(latest)) => json!({ "bool": { "filter": [
-            { "range": { end: { "gte": earliest } } },
-            { "range": { begin: { "lte": latest } } },
+    let earliest = range.earliest.map(|time| ("gte", indexed(time)));
+    let latest = range.latest.map(|time| ("lte", indexed(time)));
+    let within = |field: &str, ends: &[Option<(&str, String)>]| {
+        let ends: serde_json::Map<String, Json> =
+            ends.iter().flatten().map(|(word, end)| ((*word).to_owned(), json!(end))).collect();
+        json!({ "range": { field: ends } })
+    };
+    match layout {
+        Layout::Singles => within(begin, &[earliest, latest]),
+        // A stretch may have begun before, and go on.
+        Layout::Flows => json!({ "bool": { "filter": [
+            within(FieldId::EventEnd.field().name, &[earliest]),
+            within(begin, &[latest]),
         ] } }),
-        (Some(earliest), None) => json!({ "range": { end: { "gte": earliest } } }),
-        (None, Some(latest)) => json!({ "range": { begin: { "lte": latest } } }),
-        (None, None) => json!({ "match_all": {} }),
     }
 }
 
@@ -130,12 +122,8 @@ fn condition(part: &Condition, layout: Layout) -> Json {
         }
         Condition::Not(inner) => json!({ "bool": { "must_not": [condition(inner, layout)] } }),
         Condition::Equals(field, value) => json!({ "term": { field.field().name: term(value) } }),
-        Condition::Between(FieldId::Timestamp, first, last) => {
-            let end = |end: &Option<Value<'_>>| match end {
-                Some(Value::Time(time)) => Some(indexed(*time)),
-                _ => None,
-            };
-            time_between(end(first), end(last), layout)
+        Condition::Between(FieldId::Timestamp, first, last) if layout == Layout::Flows => {
+            time(&times_between(first.as_ref(), last.as_ref()), layout)
         }
         Condition::Between(field, first, last) => between(*field, first.as_ref(), last.as_ref()),
         Condition::Like(field, wildcard) => {

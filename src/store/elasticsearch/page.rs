@@ -303,7 +303,7 @@ fn whole<'a, H: Deserialize<'a>>(answer: &'a [u8]) -> Result<Answer<H>, Failure>
     clippy::cast_sign_loss,
     reason = "float casts saturate, and lengths are small and not negative"
 )]
-pub(super) fn as_length(value: f64) -> u64 {
+fn as_length(value: f64) -> u64 {
     value as u64
 }
 

@@ -101,6 +101,18 @@ pub(super) async fn estimate(
 ) -> StoreResult<Estimate> {
     let clause = clause(client, archive, query).await?;
     let layout = archive.layout(client).await?;
+    weigh(client, archive, &clause, layout).await.map_err(|failure| {
+        failure.during(format!("count in {}/{}", client.address(), archive.name))
+    })
+}
+
+/// The same for a clause, in an archive of this layout.
+pub(super) async fn weigh(
+    client: &Client,
+    archive: &Archive,
+    clause: &Json,
+    layout: Layout,
+) -> Result<Estimate, Failure> {
     let sum = |field: FieldId| json!({ "sum": { "field": field.field().name } });
     let body = json!({
         "size": 0,
@@ -112,11 +124,7 @@ pub(super) async fn estimate(
         },
     });
     let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
-    let answer = client.send(Request::post(path).json(&body)).await;
-    let estimate = answer.and_then(|answer| page::estimate(&answer, layout));
-    estimate.map_err(|failure| {
-        failure.during(format!("count in {}/{}", client.address(), archive.name))
-    })
+    page::estimate(&client.send(Request::post(path).json(&body)).await?, layout)
 }
 
 /// How the archive goes about `query`: the search as it is sent, without page and snapshot.
@@ -339,14 +347,9 @@ impl Search {
         if size >= SMALLEST_PAGE {
             return Ok(size.min(LARGEST_PAGE));
         }
-        let body = self.body(
-            cursor,
-            LARGEST_PAGE - 1,
-            &json!({
-                "_source": false,
-                "docvalue_fields": [FieldId::PacketCapturedLength.field().name],
-            }),
-        );
+        let mut body = self.body(cursor, LARGEST_PAGE - 1);
+        body["_source"] = json!(false);
+        body["docvalue_fields"] = json!([FieldId::PacketCapturedLength.field().name]);
         let lengths = Lengths::read(&self.ask(&cursor.snapshot, body).await?)?;
         cursor.snapshot = lengths.snapshot;
         cursor.planned = page_sizes(&lengths.lengths);
@@ -384,7 +387,7 @@ impl Search {
     async fn page(&self, cursor: &mut Cursor, size: u64) -> Result<Page, Failure> {
         // Documents come whole: leaving out what is not needed makes them a third shorter, and
         // takes the server nearly twice as long (8.19, pages of 8,000).
-        let body = self.body(cursor, size, &json!({}));
+        let body = self.body(cursor, size);
         let answer = self.ask(&cursor.snapshot, body).await?;
         // Some milliseconds for each megabyte: too long for the async runtime.
         let layout = self.layout;
@@ -394,7 +397,7 @@ impl Search {
         Ok(page)
     }
 
-    fn body(&self, cursor: &Cursor, size: u64, extra: &Json) -> Json {
+    fn body(&self, cursor: &Cursor, size: u64) -> Json {
         let mut body = json!({
             "size": size,
             "query": self.clause,
@@ -403,9 +406,6 @@ impl Search {
         });
         if let Some(after) = &cursor.after {
             body["search_after"] = after.to_json();
-        }
-        for (name, value) in extra.as_object().into_iter().flatten() {
-            body[name] = value.clone();
         }
         body
     }

@@ -5,10 +5,12 @@ use serde_json::{Value as Json, json};
 use super::answer::Failure;
 use super::archive::{Archive, Meta};
 use super::client::{Client, Request};
-use super::page;
 use super::partition::day_name;
+use super::{dsl, search};
 use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
+use crate::query::TimeRange;
+use crate::store::pushdown::Condition;
 use crate::store::{Layout, StoreErrorKind, StoreResult, StoreStatus};
 
 const DAY: i128 = 86_400 * 1_000_000_000;
@@ -61,7 +63,11 @@ async fn look(
         let (_, latest) = outermost(client, archive, last, "desc").await?;
         status.packets = match layout {
             Layout::Singles => Some(documents),
-            Layout::Flows => Some(packets_of_stretches(client, archive).await?),
+            // One that stands in two stretches counts twice.
+            Layout::Flows => {
+                let all = dsl::query(&Condition::All, &TimeRange::default(), layout);
+                Some(search::weigh(client, archive, &all, layout).await?.packets)
+            }
         };
         (status.earliest, status.latest) = (earliest, latest);
         status.gaps = gaps(client, archive).await?;
@@ -130,15 +136,6 @@ async fn statistics(client: &Client, archive: &Archive) -> Result<(u64, u64), Fa
     Ok((packets, bytes))
 }
 
-/// Packets in all stretches; one that stands in two of them counts twice.
-async fn packets_of_stretches(client: &Client, archive: &Archive) -> Result<u64, Failure> {
-    let sum = json!({ "sum": { "field": FieldId::NetworkPackets.field().name } });
-    let body = json!({ "size": 0, "aggs": { "packets": sum } });
-    let answer = search(client, archive, &body).await?;
-    let packets = answer["aggregations"]["packets"]["value"].as_f64().unwrap_or_default();
-    Ok(page::as_length(packets))
-}
-
 /// How many documents there are, and the time of the first by this time and order.
 async fn outermost(
     client: &Client,
@@ -147,7 +144,7 @@ async fn outermost(
     order: &str,
 ) -> Result<(u64, Option<Timestamp>), Failure> {
     let field = time.field().name;
-    let answer = search(
+    let answer = ask(
         client,
         archive,
         &json!({
@@ -173,7 +170,7 @@ fn time_of(source: &Json, field: &str) -> Option<Timestamp> {
     Some(Timestamp::from_nanoseconds(time.as_nanosecond()))
 }
 
-async fn search(client: &Client, archive: &Archive, body: &Json) -> Result<Json, Failure> {
+async fn ask(client: &Client, archive: &Archive, body: &Json) -> Result<Json, Failure> {
     let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
     client.ask(Request::post(path).json(body)).await
 }
@@ -194,7 +191,7 @@ async fn gaps(client: &Client, archive: &Archive) -> Result<Vec<String>, Failure
             composite["after"] = after;
         }
         let body = json!({ "size": 0, "aggs": { "days": { "composite": composite } } });
-        let mut answer = search(client, archive, &body).await?;
+        let mut answer = ask(client, archive, &body).await?;
         let days = answer["aggregations"]["days"].take();
         for bucket in days["buckets"].as_array().into_iter().flatten() {
             let milliseconds = bucket["key"]["day"].as_i64().unwrap_or_default();

@@ -7,14 +7,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
+use tantivy::columnar::ColumnValues;
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet as _, Searcher, TERMINATED, Term};
+use tantivy::{DocId, DocSet as _, Searcher, SegmentReader, TERMINATED, Term};
 
 use crate::packet::{PacketId, StoredPacket};
 use crate::store::Layout;
 use crate::store::embedded::document::{BlockKey, block_key, id_of_halves};
-use crate::store::embedded::read::Stretches;
+use crate::store::embedded::read::Records;
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT};
 
 /// Stretches whose ids are kept in memory, at most; more captures than this at once are read
@@ -71,26 +73,48 @@ fn ids_in_block(committed: &Searcher, key: &BlockKey, documents: Layout) -> tant
         let Some(mut postings) = index.read_postings(&term, IndexRecordOption::Basic)? else {
             continue;
         };
-        let columns = segment.fast_fields();
-        let high = columns.column_first_or_default::<u64>(ID_HIGH)?;
-        let low = columns.column_first_or_default::<u64>(ID_LOW)?;
-        let stretches = Stretches::of(segment)?;
+        let of_segment = IdsOf::documents(segment, documents)?;
         let mut document = postings.doc();
         while document != TERMINATED {
-            match documents {
-                _ if segment.is_deleted(document) => {}
-                Layout::Singles => {
-                    ids.insert(id_of_halves(high.get_val(document), low.get_val(document)));
-                }
-                Layout::Flows => {
-                    let packets = stretches.packets(document)?;
-                    ids.extend(packets.into_iter().map(|packet| packet.id));
-                }
+            if !segment.is_deleted(document) {
+                of_segment.add(document, &mut ids)?;
             }
             document = postings.advance();
         }
     }
     Ok(ids)
+}
+
+/// Where the ids of packets stand.
+enum IdsOf {
+    /// In columns.
+    Singles { high: Ids64, low: Ids64 },
+    /// With the packets.
+    Flows(Records),
+}
+
+type Ids64 = Arc<dyn ColumnValues<u64>>;
+
+impl IdsOf {
+    fn documents(segment: &SegmentReader, documents: Layout) -> tantivy::Result<Self> {
+        let column = |name| segment.fast_fields().column_first_or_default::<u64>(name);
+        Ok(match documents {
+            Layout::Singles => Self::Singles { high: column(ID_HIGH)?, low: column(ID_LOW)? },
+            Layout::Flows => Self::Flows(Records::of(segment)?),
+        })
+    }
+
+    fn add(&self, document: DocId, ids: &mut Ids) -> tantivy::Result<()> {
+        match self {
+            Self::Singles { high, low } => {
+                ids.insert(id_of_halves(high.get_val(document), low.get_val(document)));
+            }
+            Self::Flows(records) => {
+                ids.extend(records.stretch(document)?.into_iter().map(|packet| packet.id));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// An id is a hash already.

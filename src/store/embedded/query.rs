@@ -20,7 +20,7 @@ use crate::query::TimeRange;
 use crate::store::embedded::document::{exact_time, id_halves, mapped};
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT, MadeAs, Search, answering};
 use crate::store::embedded::wildcard::WildcardQuery;
-use crate::store::pushdown::{Abilities, Answering, Condition};
+use crate::store::pushdown::{Abilities, Answering, Condition, times_between};
 use crate::store::{Layout, flows};
 
 /// What the index of such a store can be asked.
@@ -92,11 +92,7 @@ fn of_condition(condition: &Condition, documents: Layout) -> Box<dyn IndexQuery>
         Condition::Equals(id, value) => of_field(*id, |at| equals(at, value)),
         Condition::InNetwork(id, network) => of_field(*id, |at| in_network(at, network)),
         Condition::Between(FieldId::Timestamp, first, last) if documents == Layout::Flows => {
-            let end = |end: &Option<Value<'_>>| match end {
-                Some(Value::Time(time)) => Some(*time),
-                _ => None,
-            };
-            let range = TimeRange { earliest: end(first), latest: end(last) };
+            let range = times_between(first.as_ref(), last.as_ref());
             of_time(range, documents).unwrap_or_else(|| Box::new(AllQuery))
         }
         Condition::Between(id, first, last) => {

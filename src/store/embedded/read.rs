@@ -41,25 +41,31 @@ pub(super) struct Found {
     pub(super) of_last_document: usize,
 }
 
-/// The stretches of packets of one segment.
-pub(super) struct Stretches(StoreReader);
+/// What is stored of the documents of one segment.
+pub(super) struct Records(StoreReader);
 
-impl Stretches {
+impl Records {
     pub(super) fn of(segment: &SegmentReader) -> tantivy::Result<Self> {
         Ok(Self(segment.get_store_reader(BLOCKS_KEPT)?))
     }
 
-    /// The packets of a document.
-    pub(super) fn packets(&self, document: DocId) -> tantivy::Result<Vec<StoredPacket>> {
-        let RecordBytes(bytes) = self.0.get(document)?;
-        flows::unpack(&bytes)
-            .map_err(|error| TantivyError::DeserializeError(DeserializeError::custom(error)))
+    fn bytes(&self, document: DocId) -> tantivy::Result<Bytes> {
+        self.0.get(document).map(|RecordBytes(bytes)| bytes)
     }
+
+    /// The packets of a document that is a stretch of them.
+    pub(super) fn stretch(&self, document: DocId) -> tantivy::Result<Vec<StoredPacket>> {
+        flows::unpack(&self.bytes(document)?).map_err(damaged)
+    }
+}
+
+fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> TantivyError {
+    TantivyError::DeserializeError(DeserializeError::custom(error))
 }
 
 /// What is read from one segment.
 struct SegmentSource {
-    stretches: Stretches,
+    records: Records,
     times: Arc<dyn ColumnValues<i64>>,
     lengths: Arc<dyn ColumnValues<i64>>,
 }
@@ -103,7 +109,7 @@ impl Reader {
                 match self.documents {
                     Layout::Singles => packets.push((*place, segment.packet(key, &mut decoder)?)),
                     Layout::Flows => {
-                        let stretch = segment.stretches.packets(key.document)?;
+                        let stretch = segment.records.stretch(key.document)?;
                         packets.extend(stretch.into_iter().map(|packet| (*place, packet)));
                     }
                 }
@@ -125,7 +131,7 @@ impl Reader {
         let columns = reader.fast_fields();
         let column = |id: FieldId| columns.column_first_or_default::<i64>(id.field().name);
         let segment = Arc::new(SegmentSource {
-            stretches: Stretches::of(reader)?,
+            records: Records::of(reader)?,
             times: column(FieldId::Timestamp)?,
             lengths: column(FieldId::PacketCapturedLength)?,
         });
@@ -136,11 +142,9 @@ impl Reader {
 
 impl SegmentSource {
     fn packet(&self, key: &Key, decoder: &mut Decoder) -> tantivy::Result<StoredPacket> {
-        let RecordBytes(bytes) = self.stretches.0.get(key.document)?;
+        let bytes = self.records.bytes(key.document)?;
         let id = id_of_halves(key.id_high, key.id_low);
-        decoder
-            .decode(bytes, id, self.times.get_val(key.document))
-            .map_err(|error| TantivyError::DeserializeError(DeserializeError::custom(error)))
+        decoder.decode(bytes, id, self.times.get_val(key.document)).map_err(damaged)
     }
 }
 

@@ -125,52 +125,40 @@ pub(super) fn estimate(searcher: &Searcher, query: &dyn IndexQuery) -> tantivy::
     for segment in searcher.segment_readers() {
         let name = FieldId::PacketCapturedLength.field().name;
         let lengths = segment.fast_fields().column_first_or_default::<i64>(name)?;
-        let packets = PacketsOf::documents(segment)?;
+        let stretches = Stretches::of(segment)?;
         Selected::of(weight.as_ref(), segment)?.for_each(|document| {
-            estimate.packets += packets.of(document);
+            estimate.packets += stretches.packets(document);
             estimate.bytes += u64::try_from(lengths.get_val(document)).unwrap_or_default();
         });
     }
     Ok(estimate)
 }
 
-/// How many packets the documents of a segment have.
-pub(super) struct PacketsOf(Column<i64>);
-
-impl PacketsOf {
-    pub(super) fn documents(segment: &SegmentReader) -> tantivy::Result<Self> {
-        let name = FieldId::NetworkPackets.field().name;
-        Ok(Self(
-            segment
-                .fast_fields()
-                .column_opt(name)?
-                .unwrap_or_else(|| Column::build_empty_column(segment.max_doc())),
-        ))
-    }
-
-    /// A single packet does not say that it is one.
-    pub(super) fn of(&self, document: DocId) -> u64 {
-        self.0.first(document).map_or(1, |packets| u64::try_from(packets).unwrap_or_default())
-    }
+/// What stretches of packets say of themselves, and single packets do not.
+pub(super) struct Stretches {
+    packets: Column<i64>,
+    ends: Column<i64>,
 }
 
-/// Times of the last packets of stretches.
-pub(super) struct Ends(Column<i64>);
-
-impl Ends {
-    pub(super) fn documents(segment: &SegmentReader) -> tantivy::Result<Self> {
-        let name = FieldId::EventEnd.field().name;
-        Ok(Self(
-            segment
-                .fast_fields()
-                .column_opt(name)?
-                .unwrap_or_else(|| Column::build_empty_column(segment.max_doc())),
-        ))
+impl Stretches {
+    pub(super) fn of(segment: &SegmentReader) -> tantivy::Result<Self> {
+        let column = |id: FieldId| {
+            let column = segment.fast_fields().column_opt(id.field().name)?;
+            let none = || Column::build_empty_column(segment.max_doc());
+            tantivy::Result::Ok(column.unwrap_or_else(none))
+        };
+        Ok(Self { packets: column(FieldId::NetworkPackets)?, ends: column(FieldId::EventEnd)? })
     }
 
-    /// `None` for a single packet.
-    pub(super) fn of(&self, document: DocId) -> Option<i64> {
-        self.0.first(document)
+    /// How many packets a document has.
+    pub(super) fn packets(&self, document: DocId) -> u64 {
+        let packets = self.packets.first(document);
+        packets.map_or(1, |packets| u64::try_from(packets).unwrap_or_default())
+    }
+
+    /// The time of its last packet; `None` for a single packet.
+    pub(super) fn end(&self, document: DocId) -> Option<i64> {
+        self.ends.first(document)
     }
 }
 

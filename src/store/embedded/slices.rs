@@ -13,7 +13,7 @@ use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
 use crate::store::Slice;
 use crate::store::embedded::folder::Sizes;
-use crate::store::embedded::search::{Ends, PacketsOf};
+use crate::store::embedded::search::Stretches;
 
 /// Lengths of a cell in nanoseconds, each a multiple of the one before: 1 ns, 1 ms, 1 s, 1 min,
 /// 1 h, 1 d. The index has room for 106,752 days, so there is an end to the cells.
@@ -51,7 +51,7 @@ fn add_segment(segment: &SegmentReader, on_disk: u64, cells: &mut Cells) -> tant
     let columns = segment.fast_fields();
     let column = |id: FieldId| columns.column_first_or_default::<i64>(id.field().name);
     let (times, lengths) = (column(FieldId::Timestamp)?, column(FieldId::PacketCapturedLength)?);
-    let (ends, packets) = (Ends::documents(segment)?, PacketsOf::documents(segment)?);
+    let stretches = Stretches::of(segment)?;
     let weight = |document| weight(lengths.as_ref(), document);
     let total: u128 = segment.doc_ids_alive().map(|document| u128::from(weight(document))).sum();
     for document in segment.doc_ids_alive() {
@@ -60,8 +60,8 @@ fn add_segment(segment: &SegmentReader, on_disk: u64, cells: &mut Cells) -> tant
         let share = share.div_ceil(total.max(1));
         // A share is not larger than the whole.
         let bytes = u64::try_from(share).unwrap_or(on_disk);
-        let (first, packets) = (times.get_val(document), packets.of(document));
-        cells.add(Cell { first, last: ends.of(document).unwrap_or(first), packets, bytes });
+        let (first, packets) = (times.get_val(document), stretches.packets(document));
+        cells.add(Cell { first, last: stretches.end(document).unwrap_or(first), packets, bytes });
     }
     Ok(())
 }

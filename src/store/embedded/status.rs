@@ -10,7 +10,7 @@ use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
 use crate::store::embedded::document::{is_at_an_end, time_of_exact};
 use crate::store::embedded::schema::LAYOUT;
-use crate::store::embedded::search::{Ends, PacketsOf};
+use crate::store::embedded::search::Stretches;
 
 const NANOSECONDS_PER_DAY: i64 = 86_400_000_000_000;
 
@@ -37,7 +37,7 @@ impl Coverage {
     fn add_column(&mut self, segment: &SegmentReader) -> tantivy::Result<()> {
         let name = FieldId::Timestamp.field().name;
         let times = segment.fast_fields().column_first_or_default::<i64>(name)?;
-        let (ends, packets) = (Ends::documents(segment)?, PacketsOf::documents(segment)?);
+        let stretches = Stretches::of(segment)?;
         // The day that was seen last, since neighbours share it.
         let (mut day, mut earliest, mut latest) = (None, i64::MAX, i64::MIN);
         for document in segment.doc_ids_alive() {
@@ -47,8 +47,8 @@ impl Coverage {
                 day = of_document;
                 self.days.extend(day);
             }
-            self.packets += packets.of(document);
-            for time in [time, ends.of(document).unwrap_or(time)] {
+            self.packets += stretches.packets(document);
+            for time in [time, stretches.end(document).unwrap_or(time)] {
                 if !is_at_an_end(time) {
                     earliest = earliest.min(time);
                     latest = latest.max(time);

@@ -31,11 +31,5 @@ pub const FRAMES_PER_WINDOW: u64 = 1024;
 
 /// The identity of a stretch: the same packets always get the same one.
 pub(in crate::store) fn id<'a>(packets: impl IntoIterator<Item = &'a PacketRecord>) -> PacketId {
-    let mut hasher = blake3::Hasher::new();
-    for record in packets {
-        hasher.update(&record.stored.id.0);
-    }
-    let mut id = [0; 16];
-    hasher.finalize_xof().fill(&mut id);
-    PacketId(id)
+    PacketId::of_all(packets.into_iter().map(|record| record.stored.id))
 }

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use crate::document::Value;
 use crate::document::fields::FieldId;
 use crate::packet::PacketId;
-use crate::query::Wildcard;
+use crate::query::{TimeRange, Wildcard};
 
 /// A condition on stored fields. Each backend translates it word for word.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,6 +101,16 @@ impl Condition {
             condition => Self::Not(Box::new(condition)),
         }
     }
+}
+
+/// The times between two values of a condition on times; an end of another kind is none.
+#[must_use]
+pub fn times_between(first: Option<&Value<'_>>, last: Option<&Value<'_>>) -> TimeRange {
+    let time = |end: Option<&Value<'_>>| match end {
+        Some(Value::Time(time)) => Some(*time),
+        _ => None,
+    };
+    TimeRange { earliest: time(first), latest: time(last) }
 }
 
 /// The tree in one line: `related.ip:192.0.2.1 and (source.port:53 or destination.port:53)`.

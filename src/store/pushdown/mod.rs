@@ -13,7 +13,7 @@ mod packet;
 mod relation;
 mod text;
 
-pub use condition::Condition;
+pub use condition::{Condition, times_between};
 
 use crate::document::fields::FieldId;
 use crate::packet::Timestamp;
