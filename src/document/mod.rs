@@ -93,23 +93,42 @@ impl<'a> Document<'a> {
         document
     }
 
-    /// The values of several packets, each once, of the fields that are wanted.
-    pub fn union(
-        documents: impl IntoIterator<Item = Self>,
-        is_wanted: impl Fn(FieldId) -> bool,
-    ) -> Self {
+    /// The values of several packets, each once, of the fields that are wanted: none of those that
+    /// tell a packet's place, time or bytes.
+    #[must_use]
+    pub fn of_several(records: &[&'a PacketRecord], is_wanted: impl Fn(FieldId) -> bool) -> Self {
         let mut by_field: Vec<Vec<Value<'a>>> = vec![Vec::new(); FieldId::ALL.len()];
-        for (field, value) in documents.into_iter().flat_map(|document| document.values) {
-            // Few values of a conversation differ from packet to packet.
-            let known = &mut by_field[field as usize];
-            if is_wanted(field) && !known.contains(&value) {
-                known.push(value);
+        let mut told: Vec<&PacketRecord> = Vec::new();
+        for record in records {
+            // Most packets of a conversation say what another has said, but for their lengths.
+            let is_told = told.iter().rev().take(LOOKED_BACK).any(|one| says_the_same(one, record));
+            let document = if is_told {
+                Self::of_lengths(record)
+            } else {
+                told.push(record);
+                Self::of(record)
+            };
+            for (field, value) in document.values {
+                let known = &mut by_field[field as usize];
+                if is_wanted(field) && !known.contains(&value) {
+                    known.push(value);
+                }
             }
         }
         let fields = FieldId::ALL.iter().zip(by_field);
         let values =
             fields.flat_map(|(field, values)| values.into_iter().map(|value| (*field, value)));
         Self { values: values.collect() }
+    }
+
+    /// What [`says_the_same`] does not look at and what a packet can be found by.
+    fn of_lengths(record: &PacketRecord) -> Self {
+        let mut document = Self { values: Vec::with_capacity(2) };
+        document.add_number(FieldId::PacketLength, record.stored.packet.original_length);
+        if let Some(length) = record.layers.payload_length {
+            document.add_number(FieldId::PacketPayloadLength, length);
+        }
+        document
     }
 
     /// Gives a field this value and no other.
@@ -300,6 +319,23 @@ impl<'a> Document<'a> {
             _ => {}
         }
     }
+}
+
+/// Packets that one is compared with: more than a conversation has kinds of at a time.
+const LOOKED_BACK: usize = 8;
+
+/// Whether two packets have the same values in all fields but those of their place, their time
+/// on the index's clock, their bytes and their lengths.
+fn says_the_same(one: &PacketRecord, other: &PacketRecord) -> bool {
+    let StoredPacket { id: _, packet: a, origin: from } = &one.stored;
+    let StoredPacket { id: _, packet: b, origin } = &other.stored;
+    from.capture == origin.capture
+        && from.source == origin.source
+        && a.link_type == b.link_type
+        && a.extras == b.extras
+        && a.timestamp.is_indexable()
+        && b.timestamp.is_indexable()
+        && one.layers.is_like(&other.layers)
 }
 
 /// A frame number as it is stored; no capture has 2^63 frames.

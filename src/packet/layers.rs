@@ -50,6 +50,47 @@ pub struct Layers {
 }
 
 impl Layers {
+    /// Whether both are the same but for the length of what they carry.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            names,
+            source_mac,
+            destination_mac,
+            ether_type,
+            vlan_ids,
+            mpls_labels,
+            tunnels,
+            networks,
+            security_indexes,
+            mentioned,
+            passed,
+            payload_length: _,
+            fragment_ports,
+            application,
+            details,
+            ambiguous,
+            stop,
+        } = self;
+        // What most often differs comes first.
+        *networks == other.networks
+            && *details == other.details
+            && *names == other.names
+            && *source_mac == other.source_mac
+            && *destination_mac == other.destination_mac
+            && *ether_type == other.ether_type
+            && *vlan_ids == other.vlan_ids
+            && *mpls_labels == other.mpls_labels
+            && *tunnels == other.tunnels
+            && *security_indexes == other.security_indexes
+            && *mentioned == other.mentioned
+            && *passed == other.passed
+            && *fragment_ports == other.fragment_ports
+            && *application == other.application
+            && *ambiguous == other.ambiguous
+            && *stop == other.stop
+    }
+
     /// The innermost network layer: the conversation itself, inside all tunnels.
     #[must_use]
     pub fn innermost(&self) -> Option<&NetworkLayer> {

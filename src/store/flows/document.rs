@@ -12,8 +12,7 @@ pub(in crate::store) fn document<'a>(
     packed: &'a [u8],
     payload: bool,
 ) -> Document<'a> {
-    let documents = records.iter().map(|record| Document::of(record));
-    let mut document = Document::union(documents, is_of_packets);
+    let mut document = Document::of_several(records, is_of_packets);
     if payload {
         let texts: Vec<String> = records
             .iter()
