@@ -24,7 +24,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::packet::{CapturedPacket, LinkType, PacketId, PacketRecord, StoredPacket, Timestamp};
-use crate::query::Query;
+use crate::query::{Query, TimeRange};
 pub use aggregate::{Breakdown, Counts};
 pub use error::{StoreError, StoreErrorKind, StoreResult};
 pub use pushdown::Plan;
@@ -302,6 +302,16 @@ impl Survey {
         self.needs_pcapng |= !packet.comments().is_empty()
             || !Self::fits_pcap(packet.timestamp)
             || packet.captured_length() > LONGEST_IN_PCAP;
+    }
+
+    /// The packets of `query` that have to be read for a survey, if it may find some: at the first
+    /// time of an index stands also every earlier one, and only the packet itself tells its own.
+    pub(crate) fn to_be_read(query: &Query) -> Option<Query> {
+        let first = Timestamp::from_nanoseconds(0);
+        let earliest = query.time.earliest;
+        let may_find = earliest.is_none_or(|earliest| earliest <= first);
+        let time = TimeRange { earliest, latest: Some(first) };
+        may_find.then(|| Query { time, ..query.clone() })
     }
 
     /// Whether seconds since the epoch fit into the 32 bits of a pcap record header.

@@ -155,7 +155,12 @@ async fn forget_snapshots(archive: &Archive, index: &str) {
 async fn a_partition_that_goes_away_is_an_error() {
     let archive = Archive::set_up("gone").await;
     let admin = archive.admin().await;
-    append(&admin, &packets("gone.pcap", 20_000)).await;
+    // More pages than are asked for ahead.
+    let mut capture = CaptureBuilder::new("gone.pcap");
+    for number in 0..700_i128 {
+        capture = capture.packet(START + number, LinkType::ETHERNET, vec![7; 100_000]);
+    }
+    append(&admin, &capture.records()).await;
     admin.flush().await.unwrap();
     let mut stream = admin.fetch(&Query::all());
     assert!(stream.next().await.expect("a packet").is_ok());

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -221,6 +221,7 @@ impl Client {
             headers.insert("kbn-xsrf", HeaderValue::from_static("pcap-archiver"));
         }
         let (no_query, body) = (None::<&()>, request.body.clone());
+        let asked = Instant::now();
         let sent =
             self.transport.send(request.method, &request.path, headers, no_query, body, None).await;
         let response = match sent {
@@ -229,6 +230,7 @@ impl Client {
         };
         let status = response.status_code().as_u16();
         let body = response.bytes().await.map_err(|error| self.lost(&error))?;
+        debug!(path = request.path, status, bytes = body.len(), took = ?asked.elapsed(), "answer");
         Ok((status, body))
     }
 

@@ -23,6 +23,7 @@ mod keys;
 mod kibana;
 mod nodes;
 mod page;
+mod paging;
 mod partition;
 mod ports;
 mod probe;

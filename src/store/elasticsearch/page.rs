@@ -32,13 +32,13 @@ pub(super) struct Page {
     pub(super) last: Option<SortKey>,
 }
 
-/// Captured bytes of the documents of one page, without the documents.
+/// Captured bytes and places of the documents behind a place, without the documents.
 #[derive(Debug)]
-pub(super) struct Lengths {
+pub(super) struct Window {
     /// As in [`Page`].
     pub(super) snapshot: String,
     /// In the order of the search.
-    pub(super) lengths: Vec<u64>,
+    pub(super) documents: Vec<(u64, SortKey)>,
 }
 
 /// What of a snapshot a query finds, of all pages together.
@@ -48,8 +48,6 @@ pub(super) struct Extent {
     pub(super) snapshot: String,
     /// How many documents.
     pub(super) total: u64,
-    /// Captured bytes of the longest.
-    pub(super) longest: u64,
     /// How many stand before a place, where that was asked for.
     pub(super) before: u64,
 }
@@ -88,12 +86,19 @@ impl SortKey {
         (&self.text, self.sequence) == (&other.text, other.sequence)
     }
 
+    fn read((text, sequence, tie_breaker): Sort<'_>) -> Self {
+        let text = text.unwrap_or(Cow::Borrowed(LAST_TIME)).into_owned();
+        Self { text, sequence, tie_breaker }
+    }
+
     /// Behind which all documents of this place come. The tie-breaker is a number of the snapshot's
     /// own, from 0 on.
     pub(super) fn before_its_place(self) -> Self {
         Self { tie_breaker: -1, ..self }
     }
 }
+
+type Sort<'a> = (Option<Cow<'a, str>>, i64, i64);
 
 #[derive(Deserialize)]
 struct Answer<H> {
@@ -121,8 +126,6 @@ struct Hits<H> {
 #[derive(Deserialize, Default)]
 struct Aggregations {
     #[serde(default)]
-    longest: Number,
-    #[serde(default)]
     before: Documents,
 }
 
@@ -140,12 +143,14 @@ struct Hit<'a, S> {
     #[serde(rename = "_source")]
     source: S,
     #[serde(borrow)]
-    sort: (Option<Cow<'a, str>>, i64, i64),
+    sort: Sort<'a>,
 }
 
 #[derive(Deserialize)]
-struct LengthHit {
+struct LengthHit<'a> {
     fields: LengthFields,
+    #[serde(borrow)]
+    sort: Sort<'a>,
 }
 
 #[derive(Deserialize)]
@@ -187,11 +192,7 @@ impl Page {
             })?;
             page.of_last_document = packets.len();
             page.packets.extend(packets);
-            let place = SortKey {
-                text: hit.sort.0.unwrap_or(Cow::Borrowed(LAST_TIME)).into_owned(),
-                sequence: hit.sort.1,
-                tie_breaker: hit.sort.2,
-            };
+            let place = SortKey::read(hit.sort);
             let stays = page.last.as_ref().is_some_and(|last| last.is_same_place(&place));
             page.at_last_place = if stays { page.at_last_place + 1 } else { 1 };
             page.last = Some(place);
@@ -200,12 +201,14 @@ impl Page {
     }
 }
 
-impl Lengths {
+impl Window {
     /// Reads an answer.
     pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
-        let answer: Answer<LengthHit> = whole(answer)?;
-        let lengths = answer.hits.hits.iter().map(|hit| hit.fields.captured_length[0]).collect();
-        Ok(Self { snapshot: answer.pit_id, lengths })
+        let answer: Answer<LengthHit<'_>> = whole(answer)?;
+        let hits = answer.hits.hits.into_iter();
+        let documents =
+            hits.map(|hit| (hit.fields.captured_length[0], SortKey::read(hit.sort))).collect();
+        Ok(Self { snapshot: answer.pit_id, documents })
     }
 }
 
@@ -216,7 +219,6 @@ impl Extent {
         Ok(Self {
             snapshot: answer.pit_id,
             total: answer.hits.total.value,
-            longest: answer.aggregations.longest.value.map_or(0, as_length),
             before: answer.aggregations.before.doc_count,
         })
     }

@@ -9,13 +9,11 @@ use super::client::{Client, Request};
 use super::search;
 use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
-use crate::query::{Query, TimeRange};
+use crate::query::Query;
 use crate::store::{LONGEST_IN_PCAP, StoreResult, Survey};
 
 /// Link types in one answer; there are 65,536 of them.
 const LINK_TYPES_IN_AN_ANSWER: u64 = 10_000;
-/// The first time of the index's clock, which also stands for every earlier one.
-const FIRST_TIME: Timestamp = Timestamp::from_nanoseconds(0);
 
 /// Looks at everything that `query` finds.
 pub(super) async fn survey(
@@ -27,11 +25,9 @@ pub(super) async fn survey(
     let mut survey = count(client, archive, &clause).await.map_err(|failure| {
         failure.during(format!("survey {}/{}", client.address(), archive.name))
     })?;
-    // Only the packets themselves tell what their time was.
-    let is_early = query.time.earliest.is_none_or(|earliest| earliest <= FIRST_TIME);
-    if is_early && !survey.needs_pcapng {
-        let time = TimeRange { earliest: query.time.earliest, latest: Some(FIRST_TIME) };
-        let early = Query { time, ..query.clone() };
+    if let Some(early) = Survey::to_be_read(query)
+        && !survey.needs_pcapng
+    {
         let mut packets = search::fetch(client.clone(), archive.clone(), &early);
         while let Some(stored) = packets.try_next().await? {
             survey.add(&stored.packet);

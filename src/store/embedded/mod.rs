@@ -22,6 +22,7 @@ mod search;
 mod session;
 mod slices;
 mod status;
+mod survey;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
@@ -45,7 +46,7 @@ use tokio::time::sleep;
 use crate::packet::{PacketRecord, StoredPacket, Timestamp};
 use crate::query::{Order, Query};
 use crate::store::flows::Overlap;
-use crate::store::pushdown::Plan;
+use crate::store::pushdown::{Condition, Plan};
 use crate::store::{
     Access, AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, Layout, PacketStore,
     PruneReport, PruneScope, SetupOptions, SetupReport, SetupStep, Slice, StoreError,
@@ -296,10 +297,25 @@ impl PacketStore for EmbeddedStore {
     }
 
     async fn survey(&self, query: &Query) -> StoreResult<Survey> {
-        let mut packets = self.fetch(query);
-        let mut survey = Survey::default();
-        while let Some(stored) = packets.try_next().await? {
-            survey.add(&stored.packet);
+        let (folder, wanted) = (self.folder.clone(), query.clone());
+        let mut survey = blocking(&self.folder, move || {
+            let searcher = folder.snapshot()?;
+            let documents = kind(searcher.schema()).documents;
+            let condition = plan(&wanted, &searcher).condition;
+            let found = query::index_query(&condition, wanted.time, documents);
+            let commented = Condition::all([condition, survey::commented()]);
+            let commented = query::index_query(&commented, wanted.time, documents);
+            survey::survey(&searcher, found.as_ref(), commented.as_ref())
+                .map_err(|error| index_error(folder.operation("look into"), &error))
+        })
+        .await?;
+        if let Some(early) = Survey::to_be_read(query)
+            && !survey.needs_pcapng
+        {
+            let mut packets = self.fetch(&early);
+            while let Some(stored) = packets.try_next().await? {
+                survey.add(&stored.packet);
+            }
         }
         Ok(survey)
     }

@@ -1,0 +1,530 @@
+//! Paging through everything that a query finds, on a snapshot, some pages ahead.
+//!
+//! How long packets are is asked first, which costs the server little: then pages can be cut by
+//! bytes, and several be asked for at once, since it is known where each begins.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{self, FuturesOrdered, StreamExt as _};
+use serde_json::{Value as Json, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::debug;
+
+use super::answer::Failure;
+use super::client::{Client, Request};
+use super::dsl;
+use super::page::{Extent, Page, SortKey, Window};
+use crate::document::fields::FieldId;
+use crate::packet::StoredPacket;
+use crate::query::Order;
+use crate::store::flows::Overlap;
+use crate::store::{Layout, StoreError, StoreErrorKind, StoreResult};
+
+/// Bytes of an answer that is asked for; some of them, and their packets, are in memory at once.
+const PAGE_BYTES: u64 = 12 << 20;
+/// What of an answer is not packet bytes, for each packet.
+const HIT_OVERHEAD: u64 = 1_024;
+/// Nothing is known yet of the packets' lengths: at most 35 MB with usual snapshot lengths.
+const FIRST_PAGE: u64 = 100;
+/// Documents whose lengths are asked for at once: Elasticsearch's own limit
+/// (`index.max_result_window`).
+const WINDOW: u64 = 10_000;
+/// While the packets of one page are read from its answer the server writes the next.
+const PAGES_AT_ONCE: usize = 2;
+/// Pages that are planned beyond those that are asked for.
+const PLANNED: usize = 2;
+/// How long the server keeps the snapshot when nothing more is asked; it is kept alive while the
+/// reader takes its time.
+const KEEP_ALIVE: &str = "5m";
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_mins(2);
+
+type Packets = StoreResult<Vec<StoredPacket>>;
+
+/// What is searched for.
+#[derive(Clone)]
+pub(super) struct Search {
+    pub(super) client: Client,
+    pub(super) index: String,
+    pub(super) layout: Layout,
+    pub(super) clause: Json,
+    pub(super) order: Order,
+}
+
+/// Everything that is found, in the order that was asked for.
+///
+/// The reader runs in a task of its own, so that it fetches the next page meanwhile, and ends
+/// the snapshot also when the stream is dropped early.
+pub(super) fn packets(
+    search: Search,
+) -> impl futures::Stream<Item = StoreResult<StoredPacket>> + Send {
+    // The page here waits until the one before has been consumed.
+    let (sender, receiver) = mpsc::channel(1);
+    let reader = tokio::spawn(Arc::new(search).run(sender));
+    stream::unfold((receiver, Some(reader)), next_page)
+        .map(|page: Packets| match page {
+            Ok(packets) => stream::iter(packets).map(Ok).left_stream(),
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        })
+        .flatten()
+}
+
+type Reading = (mpsc::Receiver<Packets>, Option<JoinHandle<()>>);
+
+async fn next_page((mut pages, mut reader): Reading) -> Option<(Packets, Reading)> {
+    if let Some(page) = pages.recv().await {
+        return Some((page, (pages, reader)));
+    }
+    // A reader that died must not look like the end of the packets.
+    let failure = reader.take()?.await.err()?;
+    let error = StoreError::new(StoreErrorKind::Other, "read packets", failure);
+    Some((Err(error), (pages, reader)))
+}
+
+/// A snapshot and the place in it.
+struct Cursor {
+    snapshot: String,
+    after: Option<SortKey>,
+    /// How many documents were read.
+    documents: u64,
+    /// How many of them stand before the place of the last.
+    before: u64,
+    /// How many documents the snapshot has, once it is known.
+    total: Option<u64>,
+    /// Packets whose order is not final, because the next page may have others among them.
+    overlap: Overlap,
+}
+
+impl Cursor {
+    fn new(snapshot: String, order: Order) -> Self {
+        let overlap = Overlap::new(order);
+        Self { snapshot, after: None, documents: 0, before: 0, total: None, overlap }
+    }
+
+    /// Takes a page, and gives the packets whose order is final.
+    fn advance(&mut self, page: Page) -> Vec<StoredPacket> {
+        let stays = self.after.as_ref().zip(page.last.as_ref());
+        let stays = stays.is_some_and(|(before, last)| before.is_same_place(last))
+            && page.at_last_place == page.documents;
+        if !stays {
+            self.before = self.documents + page.documents - page.at_last_place;
+        }
+        self.documents += page.documents;
+        self.after = page.last;
+        self.snapshot = page.snapshot;
+        self.overlap.next(page.packets, page.of_last_document, false)
+    }
+
+    /// The packets that waited for others.
+    fn end(&mut self) -> Vec<StoredPacket> {
+        self.overlap.next(Vec::new(), 0, true)
+    }
+
+    /// Goes to a snapshot that has the same documents as far as they were read, so that all
+    /// packets together are those of that snapshot. The documents of the last place come again:
+    /// of their packets none was given out yet, and [`Overlap`] takes each once.
+    fn renew(&mut self, now: &Extent) -> bool {
+        // Without a total, packets that are missing behind this place would not be missed.
+        let is_complete = match self.total {
+            Some(total) => now.total >= total,
+            None => self.after.is_none(),
+        };
+        if !is_complete || now.before != self.before {
+            return false;
+        }
+        self.snapshot.clone_from(&now.snapshot);
+        self.after = self.after.take().map(SortKey::before_its_place);
+        self.documents = self.before;
+        self.total = Some(now.total);
+        true
+    }
+}
+
+/// A page that is going to be asked for.
+struct Planned {
+    snapshot: String,
+    after: SortKey,
+    documents: u64,
+}
+
+/// Pages on their way, in order.
+struct Ahead {
+    plans: mpsc::Receiver<Result<Planned, Failure>>,
+    planner: AbortOnDropHandle<()>,
+    /// In tasks of their own: they come to their end also while nobody takes a page.
+    asked: FuturesOrdered<Asked>,
+}
+
+type Asked = Pin<Box<dyn Future<Output = Result<Page, Failure>> + Send>>;
+
+impl Ahead {
+    /// Everything behind a place.
+    fn new(search: &Arc<Search>, snapshot: &str, after: SortKey) -> Self {
+        let (sender, plans) = mpsc::channel(PLANNED);
+        let planner = search.clone().plan(snapshot.to_owned(), after, sender);
+        let planner = AbortOnDropHandle::new(tokio::spawn(planner));
+        Self { plans, planner, asked: FuturesOrdered::new() }
+    }
+
+    /// The next page; `None` behind the last.
+    async fn next(&mut self, search: &Arc<Search>) -> Result<Option<Page>, Failure> {
+        let mut may_plan = true;
+        loop {
+            tokio::select! {
+                biased;
+                plan = self.plans.recv(), if may_plan && self.asked.len() < PAGES_AT_ONCE => {
+                    match plan {
+                        Some(plan) => self.ask(search, plan?),
+                        None => may_plan = false,
+                    }
+                }
+                Some(page) = self.asked.next() => return page.map(Some),
+                else => break,
+            }
+        }
+        // A planner that died must not look like the end of the packets.
+        (&mut self.planner).await.map_err(|failure| Failure::NotUnderstood(failure.to_string()))?;
+        Ok(None)
+    }
+
+    fn ask(&mut self, search: &Arc<Search>, plan: Planned) {
+        let task = AbortOnDropHandle::new(tokio::spawn(search.clone().planned_page(plan)));
+        self.asked.push_back(Box::pin(async {
+            task.await.unwrap_or_else(|failure| Err(Failure::NotUnderstood(failure.to_string())))
+        }));
+    }
+}
+
+impl Search {
+    async fn run(self: Arc<Self>, pages: mpsc::Sender<Packets>) {
+        let mut cursor = match self.open().await {
+            Ok(snapshot) => Cursor::new(snapshot, self.order),
+            Err(failure) => return self.end(&pages, failure).await,
+        };
+        let read = tokio::select! {
+            read = self.read(&mut cursor, &pages) => read,
+            () = pages.closed() => Ok(()),
+        };
+        // The snapshot goes first: when the reader has seen the end, nothing is left behind.
+        self.close(&cursor.snapshot).await;
+        if let Err(failure) = read {
+            self.end(&pages, failure).await;
+        }
+    }
+
+    async fn end(&self, pages: &mpsc::Sender<Packets>, failure: Failure) {
+        let error = failure.during(format!("search {}/{}", self.client.address(), self.index));
+        // Nobody listens any more: then nobody misses the error either.
+        pages.send(Err(error)).await.ok();
+    }
+
+    /// Reads to the end, over as many snapshots as it takes, as long as each brings it further.
+    async fn read(
+        self: &Arc<Self>,
+        cursor: &mut Cursor,
+        pages: &mpsc::Sender<Packets>,
+    ) -> Result<(), Failure> {
+        let mut renewed_at = None;
+        loop {
+            let failure = match self.read_snapshot(cursor, pages).await {
+                Err(failure) if failure.may_be_of_a_lost_shard() => failure,
+                ended => return ended,
+            };
+            if renewed_at.is_some_and(|documents| cursor.documents <= documents) {
+                return Err(failure);
+            }
+            self.renew(cursor, failure).await?;
+            renewed_at = Some(cursor.documents);
+        }
+    }
+
+    async fn read_snapshot(
+        self: &Arc<Self>,
+        cursor: &mut Cursor,
+        pages: &mpsc::Sender<Packets>,
+    ) -> Result<(), Failure> {
+        let Some(mut permit) = self.reserve(cursor, pages).await else { return Ok(()) };
+        if cursor.after.is_none() {
+            let page = self.page(&cursor.snapshot, None, FIRST_PAGE).await?;
+            let is_last = page.documents < FIRST_PAGE;
+            let mut complete = cursor.advance(page);
+            if is_last {
+                complete.extend(cursor.end());
+            }
+            permit.send(Ok(complete));
+            if is_last {
+                return Ok(());
+            }
+            let Some(next) = self.reserve(cursor, pages).await else { return Ok(()) };
+            permit = next;
+        }
+        self.count(cursor).await?;
+        let Some(after) = cursor.after.clone() else { return Ok(()) };
+        let mut ahead = Ahead::new(self, &cursor.snapshot, after);
+        while let Some(page) = ahead.next(self).await? {
+            permit.send(Ok(cursor.advance(page)));
+            let Some(next) = self.reserve(cursor, pages).await else { return Ok(()) };
+            permit = next;
+        }
+        permit.send(Ok(cursor.end()));
+        Ok(())
+    }
+
+    /// Waits until the reader wants another page, and keeps the snapshot meanwhile.
+    async fn reserve<'p>(
+        &self,
+        cursor: &mut Cursor,
+        pages: &'p mpsc::Sender<Packets>,
+    ) -> Option<mpsc::Permit<'p, Packets>> {
+        loop {
+            tokio::select! {
+                permit = pages.reserve() => return permit.ok(),
+                () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => {
+                    // Whether that matters, the next page will tell.
+                    if let Err(failure) = self.keep_alive(cursor).await {
+                        debug!(error = %failure, "a snapshot could not be kept");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn keep_alive(&self, cursor: &mut Cursor) -> Result<(), Failure> {
+        let nothing = json!({ "size": 0, "query": { "match_none": {} } });
+        let answer = self.ask(&cursor.snapshot, nothing).await?;
+        cursor.snapshot = Extent::read(&answer)?.snapshot;
+        Ok(())
+    }
+
+    /// A snapshot goes with a node that held a part of it; the documents are on other nodes too.
+    /// Goes on in a new snapshot if that certainly gives the same packets.
+    async fn renew(&self, cursor: &mut Cursor, failure: Failure) -> Result<(), Failure> {
+        debug!(error = %failure, "a snapshot is lost");
+        let snapshot = self.open().await.map_err(|_| failure.clone())?;
+        let lost = cursor.snapshot.clone();
+        let error = match self.extent(&snapshot, cursor.after.as_ref()).await {
+            Ok(extent) if cursor.renew(&extent) => {
+                self.close(&lost).await;
+                return Ok(());
+            }
+            Ok(_) => Failure::Incomplete(format!(
+                "not all packets were given: their snapshot is lost ({failure}), and the archive \
+                 has others now; ask again"
+            )),
+            Err(_) => failure,
+        };
+        self.close(&snapshot).await;
+        Err(error)
+    }
+
+    /// Finds out how many documents there are. Not asked for before the first page is there: it
+    /// takes a look at all that is found.
+    async fn count(&self, cursor: &mut Cursor) -> Result<(), Failure> {
+        if cursor.total.is_none() {
+            let found = self.extent(&cursor.snapshot, None).await?;
+            cursor.snapshot = found.snapshot;
+            cursor.total = Some(found.total);
+        }
+        Ok(())
+    }
+
+    /// How many documents a snapshot has altogether, and before a place.
+    async fn extent(&self, snapshot: &str, place: Option<&SortKey>) -> Result<Extent, Failure> {
+        let mut body = json!({ "size": 0, "query": self.clause, "track_total_hits": true });
+        if let Some(place) = place {
+            let before = dsl::before(self.order, place.text(), place.sequence());
+            body["aggs"] = json!({ "before": { "filter": before } });
+        }
+        Extent::read(&self.ask(snapshot, body).await?)
+    }
+
+    /// Plans the pages behind a place, until nobody wants more of them.
+    async fn plan(
+        self: Arc<Self>,
+        mut snapshot: String,
+        mut after: SortKey,
+        plans: mpsc::Sender<Result<Planned, Failure>>,
+    ) {
+        loop {
+            let window = match self.window(&snapshot, &after).await {
+                Ok(window) => window,
+                Err(failure) => {
+                    plans.send(Err(failure)).await.ok();
+                    return;
+                }
+            };
+            snapshot = window.snapshot;
+            let is_last = (window.documents.len() as u64) < WINDOW;
+            let mut documents = window.documents.into_iter();
+            let lengths: Vec<u64> =
+                documents.as_slice().iter().map(|(length, _)| *length).collect();
+            for size in page_sizes(&lengths) {
+                let Some((_, last)) = documents.nth(size - 1) else { break };
+                let after = std::mem::replace(&mut after, last);
+                let planned = Planned { snapshot: snapshot.clone(), after, documents: size as u64 };
+                if plans.send(Ok(planned)).await.is_err() {
+                    return;
+                }
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// Lengths and places of the documents behind a place.
+    async fn window(&self, snapshot: &str, after: &SortKey) -> Result<Window, Failure> {
+        let mut body = self.body(Some(after), WINDOW);
+        // Whatever stands with the source would be as much work as the documents themselves.
+        body["stored_fields"] = json!("_none_");
+        body["docvalue_fields"] = json!([FieldId::PacketCapturedLength.field().name]);
+        Window::read(&self.ask(snapshot, body).await?)
+    }
+
+    async fn planned_page(self: Arc<Self>, plan: Planned) -> Result<Page, Failure> {
+        let page = self.page(&plan.snapshot, Some(&plan.after), plan.documents).await?;
+        if page.documents == plan.documents {
+            return Ok(page);
+        }
+        let (found, expected) = (page.documents, plan.documents);
+        Err(Failure::Incomplete(format!("{found} documents where there were {expected}")))
+    }
+
+    async fn page(
+        &self,
+        snapshot: &str,
+        after: Option<&SortKey>,
+        size: u64,
+    ) -> Result<Page, Failure> {
+        // Documents come whole: leaving out what is not needed makes them a third shorter, and
+        // takes the server nearly twice as long (8.19, pages of 8,000).
+        let answer = self.ask(snapshot, self.body(after, size)).await?;
+        // Some milliseconds for each megabyte: too long for the async runtime.
+        let layout = self.layout;
+        let page = tokio::task::spawn_blocking(move || Page::read(&answer, layout)).await;
+        page.map_err(|error| Failure::NotUnderstood(error.to_string()))?
+    }
+
+    fn body(&self, after: Option<&SortKey>, size: u64) -> Json {
+        let mut body = json!({
+            "size": size,
+            "query": self.clause,
+            "sort": dsl::sort(self.order),
+            "track_total_hits": false,
+        });
+        if let Some(after) = after {
+            body["search_after"] = after.to_json();
+        }
+        body
+    }
+
+    async fn ask(&self, snapshot: &str, mut body: Json) -> Result<Bytes, Failure> {
+        body["pit"] = json!({ "id": snapshot, "keep_alive": KEEP_ALIVE });
+        // A part of the packets must never pass for all of them.
+        let path = "_search?allow_partial_search_results=false";
+        self.client.send(Request::post(path).json(&body)).await
+    }
+
+    async fn open(&self) -> Result<String, Failure> {
+        let path = format!("{}/_pit?keep_alive={KEEP_ALIVE}", self.index);
+        let answer: Json = self.client.ask(Request::post(path)).await?;
+        match answer["id"].as_str() {
+            Some(id) => Ok(id.to_owned()),
+            None => Err(Failure::NotUnderstood("a snapshot without id".to_owned())),
+        }
+    }
+
+    async fn close(&self, snapshot: &str) {
+        let request = Request::delete("_pit").json(&json!({ "id": snapshot }));
+        if let Err(failure) = self.client.send(request).await {
+            debug!(error = %failure, "the server keeps a snapshot until it expires");
+        }
+    }
+}
+
+/// Bytes of one hit in the answer: the packet's are base64.
+fn hit_bytes(captured_length: u64) -> u64 {
+    captured_length.div_ceil(3) * 4 + HIT_OVERHEAD
+}
+
+/// Sizes of pages for packets of these lengths, in order: of about the same bytes, and of not more
+/// than [`PAGE_BYTES`] unless it is a single packet.
+fn page_sizes(lengths: &[u64]) -> Vec<usize> {
+    let total: u64 = lengths.iter().map(|length| hit_bytes(*length)).sum();
+    let wanted = total.div_ceil(total.div_ceil(PAGE_BYTES).max(1));
+    let mut sizes = Vec::new();
+    let (mut size, mut bytes) = (0, 0);
+    for length in lengths.iter().map(|length| hit_bytes(*length)) {
+        if size > 0 && (bytes >= wanted || bytes + length > PAGE_BYTES) {
+            sizes.push(size);
+            (size, bytes) = (0, 0);
+        }
+        size += 1;
+        bytes += length;
+    }
+    sizes.extend((size > 0).then_some(size));
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extent(before: u64, total: u64) -> Extent {
+        Extent { snapshot: "second".to_owned(), total, before }
+    }
+
+    fn page(documents: u64, at_last_place: u64, sequence: i64) -> Page {
+        Page {
+            snapshot: "first".to_owned(),
+            packets: Vec::new(),
+            documents,
+            at_last_place,
+            of_last_document: 0,
+            last: Some(SortKey::of("2023-11-14T22:13:20.000Z", sequence, 5)),
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_agrees_replaces_a_lost_one() {
+        let mut cursor = Cursor::new("first".to_owned(), Order::Time);
+        cursor.advance(page(100, 3, 1));
+        assert_eq!((cursor.documents, cursor.before), (100, 97));
+        cursor.advance(page(10, 10, 1));
+        assert_eq!((cursor.documents, cursor.before), (110, 97), "the place goes on");
+        assert!(!cursor.renew(&extent(97, 500)), "how many there were is not known");
+        cursor.total = Some(500);
+        for (before, total) in [(96, 500), (98, 500), (97, 499)] {
+            assert!(!cursor.renew(&extent(before, total)), "{before} of {total}");
+        }
+        assert!(cursor.renew(&extent(97, 501)), "later packets are welcome");
+        assert_eq!((cursor.documents, cursor.snapshot.as_str()), (97, "second"));
+        assert_eq!(cursor.after.as_ref().unwrap().to_json()[2], -1);
+        cursor.advance(page(20, 20, 1));
+        assert_eq!((cursor.documents, cursor.before), (117, 97), "the place comes again");
+        cursor.advance(page(20, 20, 2));
+        assert_eq!((cursor.documents, cursor.before), (137, 117));
+    }
+
+    #[test]
+    fn a_snapshot_that_was_not_read_from_may_be_any() {
+        let mut cursor = Cursor::new("first".to_owned(), Order::Time);
+        assert!(cursor.renew(&extent(0, 9)));
+        assert_eq!((cursor.after, cursor.documents), (None, 0));
+    }
+
+    #[test]
+    fn pages_are_cut_by_bytes() {
+        assert_eq!(page_sizes(&[]), [0; 0]);
+        assert_eq!(page_sizes(&vec![60; 10_000]), [10_000]);
+        assert_eq!(page_sizes(&vec![600; 10_000]), [5_000, 5_000], "of about the same size");
+        let jumbo = 6 << 20;
+        assert_eq!(page_sizes(&[jumbo; 3]), [1, 1, 1]);
+        assert_eq!(page_sizes(&[60, 60, 100 << 20, 60]), [2, 1, 1]);
+    }
+}
