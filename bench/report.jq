@@ -85,7 +85,8 @@ def in_words:
     "scan": "`tcpdump -r` of everything",
     "scan-host": "`tcpdump -r` of one host",
     "copy": "`cp`",
-    "peer.tshark": "`tshark -T ek`"
+    "peer.tshark": "`tshark -T ek`, sent by curl",
+    "peer.scapy": "a loop with scapy, sent by curl"
   }[.] // (
     {
       "ingest": "ingest",
@@ -100,6 +101,7 @@ def in_words:
     | split(".")
     | if .[0] == "memory" then "\(.[1]), \(.[2]) of \(.[3] | tonumber | grouped) packets"
       elif .[0] == "embedded" then "embedded: \($words[.[1]])"
+      elif .[0] | startswith("embedded-") then "embedded, \(.[0][9:]): \($words[.[1]])"
       else "Elasticsearch, \(.[0]): \($words[.[1]])" end);
 
 # ---- tables
@@ -184,7 +186,7 @@ def markdown:
   .environment as $e | .medians as $m
   | [
       "# Measured on \($e.date)\n",
-      "\($e.archiver), \(if $e.elasticsearch == "" then "" else "Elasticsearch \($e.elasticsearch) with a heap of \($e.heap), " end)"
+      "\($e.archiver)\(if $e.commit == "" then "" else " (\($e.commit))" end), \(if $e.elasticsearch == "" then "" else "Elasticsearch \($e.elasticsearch) with a heap of \($e.heap), " end)"
         + "\($e.cores) cores shared by everything, \($e.memory / 1073741824 | round) GiB. "
         + "Capture: \($e.capture), \($m["capture.packets"] | grouped) packets, "
         + "\($m["capture.size"] / $m["capture.packets"] | digits) bytes each in the file. "
