@@ -117,8 +117,8 @@ async fn whoever_may_read_both_needs_one_key_or_account() {
     let names = [one, other].map(|index| [index.to_owned(), format!("{index}-*")]).concat();
     let read = json!({ "names": names, "privileges": ["read", "view_index_metadata"] });
     let key = json!({ "name": one, "role_descriptors": { "read": { "indices": [read] } } });
-    let server = Server::from_env();
-    let (status, key) = raw(&server, Method::Post, "_security/api_key", Some(key)).await;
+    let elasticsearch = Server::from_env();
+    let (status, key) = raw(&elasticsearch, Method::Post, "_security/api_key", Some(key)).await;
     assert_eq!(status, 200, "{key}");
     let both = archives.singles.sandbox.path("both.key").display().to_string();
     fs::write(&both, key["encoded"].as_str().unwrap()).unwrap();
@@ -132,7 +132,7 @@ async fn whoever_may_read_both_needs_one_key_or_account() {
     assert_eq!(summary["packets"], json!(3_080), "{summary}");
     drop(served);
     let gone = json!({ "ids": [key["id"]] });
-    raw(&server, Method::Delete, "_security/api_key", Some(gone)).await;
+    raw(&elasticsearch, Method::Delete, "_security/api_key", Some(gone)).await;
 }
 
 #[test]

@@ -74,11 +74,11 @@ impl PacketStore for JoinedStore {
     }
 
     async fn check(&self) -> StoreResult<()> {
-        self.each(|store| store.check()).await.map(|_| ())
+        self.each(PacketStore::check).await.map(|_| ())
     }
 
     async fn identity(&self) -> StoreResult<String> {
-        Ok(self.each(|store| store.identity()).await?.join("; "))
+        Ok(self.each(PacketStore::identity).await?.join("; "))
     }
 
     async fn append(&self, _: Arc<Vec<PacketRecord>>) -> StoreResult<AppendOutcome> {
@@ -150,7 +150,7 @@ impl PacketStore for JoinedStore {
     /// An archive that is not there is an error: the sum would hide it.
     async fn status(&self) -> StoreResult<StoreStatus> {
         self.check().await?;
-        Ok(status::joined(self.each(|store| store.status()).await?))
+        Ok(status::joined(&self.each(PacketStore::status).await?))
     }
 
     async fn destroy(&self) -> StoreResult<()> {

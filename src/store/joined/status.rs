@@ -5,7 +5,7 @@ use crate::packet::Timestamp;
 use crate::store::StoreStatus;
 
 /// What stores hold together. A packet that several of them hold is stored that often.
-pub(super) fn joined(stores: Vec<StoreStatus>) -> StoreStatus {
+pub(super) fn joined(stores: &[StoreStatus]) -> StoreStatus {
     let sum = |of: fn(&StoreStatus) -> Option<u64>| stores.iter().map(of).sum();
     let mut names: Vec<&str> = stores.iter().map(|status| status.store.as_str()).collect();
     names.dedup();
@@ -20,7 +20,7 @@ pub(super) fn joined(stores: Vec<StoreStatus>) -> StoreStatus {
         packets: sum(|status| status.packets),
         earliest: stores.iter().filter_map(|status| status.earliest).min(),
         latest: stores.iter().filter_map(|status| status.latest).max(),
-        gaps: gaps(&stores),
+        gaps: gaps(stores),
         bytes: sum(|status| status.bytes),
         partitions: sum(|status| status.partitions),
         layout: layout.filter(|_| stores.iter().all(|status| status.layout == layout)),
@@ -109,31 +109,31 @@ mod tests {
         let before = status("2022-12-30", "2022-12-30", &[]);
         let empty = StoreStatus { packets: Some(0), ..StoreStatus::default() };
         let unknown = StoreStatus { packets: None, ..empty.clone() };
-        let both = joined(vec![one.clone(), other.clone()]);
+        let both = joined(&[one.clone(), other.clone()]);
         assert_eq!(
             both.gaps,
             ["2023-01-03..2023-01-04", "2023-01-08..2023-01-10", "2023-01-21..2023-01-31"]
         );
         assert_eq!((both.earliest, both.latest), (one.earliest, other.latest));
-        assert_eq!(joined(vec![one.clone(), empty.clone()]).gaps, one.gaps);
+        assert_eq!(joined(&[one.clone(), empty.clone()]).gaps, one.gaps);
         assert_eq!(
-            joined(vec![one.clone(), before]).gaps,
+            joined(&[one.clone(), before]).gaps,
             ["2022-12-31..2022-12-31", "2023-01-03..2023-01-10"]
         );
-        assert_eq!(joined(vec![one, unknown]).gaps, Vec::<String>::new());
-        assert_eq!(joined(vec![empty.clone(), empty]).gaps, Vec::<String>::new());
+        assert_eq!(joined(&[one, unknown]).gaps, Vec::<String>::new());
+        assert_eq!(joined(&[empty.clone(), empty]).gaps, Vec::<String>::new());
     }
 
     #[test]
     fn what_one_store_does_not_tell_is_not_known_of_all() {
         let one = status("2023-01-01", "2023-01-02", &[]);
         let flows = StoreStatus { layout: Some(Layout::Flows), bytes: Some(7), ..one.clone() };
-        let both = joined(vec![one.clone(), flows.clone()]);
+        let both = joined(&[one.clone(), flows.clone()]);
         assert_eq!((both.packets, both.bytes, both.layout), (Some(10), None, None));
         assert_eq!((both.may_read, both.may_append), (Some(true), Some(false)));
-        assert_eq!(joined(vec![flows.clone(), flows]).layout, Some(Layout::Flows));
+        assert_eq!(joined(&[flows.clone(), flows]).layout, Some(Layout::Flows));
         let hidden = StoreStatus { may_read: Some(false), packets: None, ..one.clone() };
-        let both = joined(vec![one, hidden]);
+        let both = joined(&[one, hidden]);
         assert_eq!((both.may_read, both.packets), (Some(false), None));
     }
 }

@@ -1,8 +1,14 @@
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures::executor::block_on;
 use futures::stream;
 use proptest::prelude::*;
 
 use super::*;
+use crate::document::Value;
+use crate::document::fields::FieldId;
 use crate::fetch;
 use crate::packet::{LinkType, PacketId};
 use crate::query::{FieldCondition, FieldTest, Filter, Order, Predicate};
@@ -40,9 +46,8 @@ fn selected(store: &dyn PacketStore, filter: Filter) -> Vec<PacketId> {
 }
 
 fn file(name: &str) -> Filter {
-    let condition = FieldCondition::Equals(crate::document::Value::Text(name.to_owned().into()));
-    let field = crate::document::fields::FieldId::FileName;
-    Filter::Is(Predicate::Field(FieldTest { field, condition }))
+    let condition = FieldCondition::Equals(Value::Text(name.to_owned().into()));
+    Filter::Is(Predicate::Field(FieldTest { field: FieldId::FileName, condition }))
 }
 
 proptest! {
@@ -107,14 +112,14 @@ fn an_error_of_one_store_ends_all() {
 #[test]
 fn streams_are_read_as_they_are_asked() {
     let packets = records().into_iter().map(|record| record.stored);
-    let pulled = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let pulled = Arc::new(AtomicUsize::new(0));
     let counted = pulled.clone();
     let counting = packets.inspect(move |_| {
-        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        counted.fetch_add(1, Ordering::Relaxed);
     });
     let merged = merge::merge(vec![stream::iter(counting.map(Ok)).boxed()], Order::Frame);
     let some: Vec<_> = block_on(merged.take(5).collect());
-    assert_eq!((some.len(), pulled.load(std::sync::atomic::Ordering::Relaxed)), (5, 5));
+    assert_eq!((some.len(), pulled.load(Ordering::Relaxed)), (5, 5));
 }
 
 #[test]
