@@ -117,9 +117,14 @@ pub fn looked_at(
     query: &Query,
 ) -> BoxStream<'static, StoreResult<(PacketRecord, bool)>> {
     let wanted = query.clone();
+    // Several archives may hold a packet under several file names: one that is selected is enough.
+    let mut last = None;
     let decoded = store.fetch(query).map_ok(move |stored| {
         let record = decoded(stored);
-        let is_wanted = query::matches(&wanted, &record);
+        let is_wanted = last != Some(record.stored.id) && query::matches(&wanted, &record);
+        if is_wanted {
+            last = Some(record.stored.id);
+        }
         (record, is_wanted)
     });
     decoded.boxed()

@@ -33,6 +33,7 @@ const BUFFER: usize = 256 << 10;
   pcap-archiver fetch --string 'GET /login' -w - | tcpdump -n -r -
   pcap-archiver fetch --file a.pcap -w copy.pcap
   pcap-archiver fetch 192.0.2.1 --list --resolve-ports
+  pcap-archiver --store https://es:9200 --api-key-file a.key,b.key --index a,b fetch 192.0.2.1
   pcap-archiver fetch -f 'tcp[tcpflags] & tcp-syn != 0 and not src net 10.0.0.0/8'
   pcap-archiver fetch -f 'port http or https and not outer host 192.0.2.1' --count
   pcap-archiver fetch -f 'tls.client.server_name:*.example.com or dns.question.name:*.example.com'

@@ -233,7 +233,7 @@ impl ServiceArgs {
         let purge = self.purge.options(store).await?;
         let give_up_after = (!watch).then_some(self.retry_for);
         let policy = RetryPolicy { give_up_after, ..RetryPolicy::default() };
-        let archive = Arc::new(RetryStore::new(store.open().await?, policy));
+        let archive = Arc::new(RetryStore::new(store.open_one().await?, policy));
         check(archive.as_ref(), watch).await?;
         if let Some(purge) = &purge {
             may_read(purge.reader.as_ref(), watch).await?;
@@ -258,7 +258,7 @@ impl PurgeArgs {
         }
         let reader = match &self.read_key_file {
             Some(file) => store.open_with_key(file).await?,
-            None => store.open().await?,
+            None => store.open_one().await?,
         };
         Ok(Some(PurgeOptions {
             after: self.purge_after,

@@ -79,7 +79,7 @@ impl PruneArgs {
             return Err(UsageError(what.into()).into());
         }
         let (url, policy) = (store.url()?, self.policy());
-        let store = store.open().await?;
+        let store = store.open_one().await?;
         store.check().await?;
         if self.dry_run {
             let plan = retention::plan(store.as_ref(), policy).await?;
@@ -105,7 +105,7 @@ impl PruneArgs {
         stop: &CancellationToken,
     ) -> anyhow::Result<Ended> {
         let policy = self.policy();
-        let store = store.open().await?;
+        let store = store.open_one().await?;
         if self.has_no_limit() {
             // A service whose limit is still to be set must not be started again and again.
             warn!("neither --older-than nor --keep-size is given: nothing will be removed");

@@ -117,7 +117,7 @@ impl From<CodecArg> for Codec {
 impl SetupArgs {
     pub(super) async fn run(self, store: &StoreArgs) -> anyhow::Result<Ended> {
         let url = store.url()?;
-        let store = store.open().await?;
+        let store = store.open_one().await?;
         if self.destroy {
             if !self.yes {
                 output::confirm(&format!("Destroy the archive at {url} with all its packets?"))?;

@@ -1,5 +1,6 @@
 //! The flags that choose a store and get into it.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::cli::UsageError;
-use crate::store::{self, Access, Credentials, DEFAULT_INDEX, PacketStore, Secret, StoreUrl};
+use crate::store::{Access, Credentials, DEFAULT_INDEX, PacketStore, Secret, StoreUrl, joined};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Store")]
@@ -18,15 +19,17 @@ pub(super) struct StoreArgs {
     /// several nodes of a cluster with commas) [default: the user's data directory]
     #[arg(long, global = true, value_name = "URL", env = "PCAP_ARCHIVER_STORE")]
     store: Option<String>,
-    /// File with an API key: base64 of `id:key`, as `setup` writes it
+    /// File with an API key: base64 of `id:key`, as `setup` writes it. With several archives the
+    /// files of their keys, in their order, or one of a key for all of them
     #[arg(
         long,
         global = true,
         value_name = "FILE",
         env = "PCAP_ARCHIVER_API_KEY_FILE",
+        value_delimiter = ',',
         conflicts_with = "username"
     )]
-    api_key_file: Option<PathBuf>,
+    api_key_file: Vec<PathBuf>,
     /// User name, instead of an API key
     #[arg(long, global = true, value_name = "NAME", env = "PCAP_ARCHIVER_USERNAME")]
     username: Option<String>,
@@ -39,42 +42,90 @@ pub(super) struct StoreArgs {
     /// Accept any certificate: anybody in between can read and change everything
     #[arg(long, global = true, env = "PCAP_ARCHIVER_INSECURE")]
     insecure: bool,
-    /// Prefix of the index names, and name of their alias
+    /// Name of the archive: prefix of the index names, and name of their alias. `fetch`, `status`,
+    /// `verify` and `serve` read several, with commas, as one
     #[arg(
         long,
         global = true,
         value_name = "NAME",
         env = "PCAP_ARCHIVER_INDEX",
+        value_delimiter = ',',
         default_value = DEFAULT_INDEX
     )]
-    index: String,
+    index: Vec<String>,
 }
 
 impl StoreArgs {
-    /// Opens the store. Nothing has been sent yet.
+    /// Opens the archives to read from, several of them as one. Nothing has been sent yet.
     pub(super) async fn open(&self) -> anyhow::Result<Arc<dyn PacketStore>> {
-        self.open_as(self.credentials()?).await
+        let mut archives = self.archives()?;
+        let mut credentials = self.credentials()?;
+        if credentials.len() == 1 {
+            credentials.resize(archives.len(), credentials[0].clone());
+        }
+        if credentials.len() != archives.len() {
+            let what = format!(
+                "--api-key-file names {} keys, --index {} archives: give a key for each, in their \
+                 order, or one for all",
+                credentials.len(),
+                archives.len()
+            );
+            return Err(UsageError(what).into());
+        }
+        for (archive, credentials) in archives.iter_mut().zip(credentials) {
+            archive.credentials = credentials;
+        }
+        Ok(joined::open(&self.url()?, archives).await?)
     }
 
-    /// Opens the store with another API key.
+    /// Opens the archive that is written to.
+    pub(super) async fn open_one(&self) -> anyhow::Result<Arc<dyn PacketStore>> {
+        self.must_be_one()?;
+        self.open().await
+    }
+
+    /// Opens the archive that is written to, with another API key.
     pub(super) async fn open_with_key(&self, file: &Path) -> anyhow::Result<Arc<dyn PacketStore>> {
-        self.open_as(Credentials::ApiKey(secret(file)?)).await
+        self.must_be_one()?;
+        let credentials = Credentials::ApiKey(secret(file)?);
+        let archives = self.archives()?.into_iter();
+        let archives = archives.map(|access| Access { credentials: credentials.clone(), ..access });
+        Ok(joined::open(&self.url()?, archives.collect()).await?)
     }
 
-    /// How to get to the store, for somebody who brings credentials.
-    pub(super) fn access_without_credentials(&self) -> Access {
-        Access {
+    /// What is written belongs to one archive.
+    pub(super) fn must_be_one(&self) -> anyhow::Result<()> {
+        if self.index.len() == 1 {
+            return Ok(());
+        }
+        let what = format!(
+            "--index {}: this command needs one archive: several are read together by fetch, \
+             status, verify and serve",
+            self.index.join(",")
+        );
+        Err(UsageError(what).into())
+    }
+
+    /// How to get to each archive, for somebody who brings credentials.
+    pub(super) fn archives(&self) -> anyhow::Result<Vec<Access>> {
+        let several = self.index.join(",");
+        if self.index.iter().collect::<BTreeSet<_>>().len() < self.index.len() {
+            return Err(UsageError(format!("--index {several}: an archive is named twice")).into());
+        }
+        if self.index.len() > 1
+            && let Some(folder) = self.url()?.folder()
+        {
+            let what =
+                format!("--index {several}: the directory {} is one archive", folder.display());
+            return Err(UsageError(what).into());
+        }
+        let access = |index: &String| Access {
             credentials: Credentials::None,
             ca_certificate: self.ca_cert.clone(),
             insecure: self.insecure,
-            index: self.index.clone(),
-        }
-    }
-
-    async fn open_as(&self, credentials: Credentials) -> anyhow::Result<Arc<dyn PacketStore>> {
-        let url = self.url()?;
-        let access = Access { credentials, ..self.access_without_credentials() };
-        Ok(store::open(url, access).await?)
+            index: index.clone(),
+        };
+        Ok(self.index.iter().map(access).collect())
     }
 
     /// The store's URL.
@@ -93,15 +144,18 @@ impl StoreArgs {
         }
     }
 
-    fn credentials(&self) -> anyhow::Result<Credentials> {
-        if let Some(path) = &self.api_key_file {
-            return Ok(Credentials::ApiKey(secret(path)?));
+    /// Those for each archive, or those for all of them.
+    fn credentials(&self) -> anyhow::Result<Vec<Credentials>> {
+        if !self.api_key_file.is_empty() {
+            let keys = self.api_key_file.iter();
+            return keys.map(|path| Ok(Credentials::ApiKey(secret(path)?))).collect();
         }
         match (&self.username, &self.password_file) {
             (Some(username), Some(path)) => {
-                Ok(Credentials::Basic { username: username.clone(), password: secret(path)? })
+                let (username, password) = (username.clone(), secret(path)?);
+                Ok(vec![Credentials::Basic { username, password }])
             }
-            (None, None) => Ok(Credentials::None),
+            (None, None) => Ok(vec![Credentials::None]),
             (Some(_), None) => Err(UsageError("--username needs --password-file".into()).into()),
             (None, Some(_)) => Err(UsageError("--password-file needs --username".into()).into()),
         }

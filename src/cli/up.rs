@@ -29,6 +29,7 @@ impl UpArgs {
         quiet: bool,
         stop: CancellationToken,
     ) -> anyhow::Result<Ended> {
+        store.must_be_one()?;
         let reader = self.service.reader(store).await?;
         let server = self.web.server(store, reader).await?;
         // When one of them ends, so does the other.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::store_args::StoreArgs;
 use crate::cli::{UsageError, output};
-use crate::store::PacketStore;
+use crate::store::{PacketStore, joined};
 use crate::web::access::{Access, Logins, OpenStore, UsersFile};
 use crate::web::{self, App, Audit, Budget, Budgets, Downloads, Hosts, Tls};
 
@@ -214,14 +214,17 @@ impl WebArgs {
     ) -> anyhow::Result<Access> {
         let logins = || Logins::new(self.session_time, is_secure);
         if self.auth == AuthArg::Elasticsearch {
-            let (url, access) = (store.url()?, store.access_without_credentials());
+            let (url, archives) = (store.url()?, store.archives()?);
             if url.folder().is_some() {
                 let what = format!("--auth elasticsearch: {url} is no Elasticsearch");
                 return Err(UsageError(what).into());
             }
             let open: OpenStore = Arc::new(move |credentials| {
-                let access = crate::store::Access { credentials, ..access.clone() };
-                Box::pin(crate::store::open(url.clone(), access))
+                let (url, mut archives) = (url.clone(), archives.clone());
+                for archive in &mut archives {
+                    archive.credentials = credentials.clone();
+                }
+                Box::pin(async move { joined::open(&url, archives).await })
             });
             return Ok(Access::Elasticsearch { open, logins: logins() });
         }

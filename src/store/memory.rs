@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
-use crate::document::sequence;
 use crate::packet::{PacketId, PacketRecord, StoredPacket, Timestamp};
-use crate::query::{Matcher, Order, Query};
+use crate::query::{Matcher, Query};
 use crate::store::aggregate::Tally;
+use crate::store::order;
 use crate::store::pushdown::Condition;
 use crate::store::{
     AppendOutcome, Backend, Breakdown, Counts, Estimate, Explanation, PacketStore, Plan,
@@ -87,16 +87,7 @@ impl PacketStore for MemoryStore {
         let selected = packets.records.iter().filter(|record| matcher.matches(record));
         let mut found: Vec<StoredPacket> = selected.map(|record| record.stored.clone()).collect();
         drop(packets);
-        match query.order {
-            Order::Time => {
-                found.sort_by_key(|p| {
-                    (p.packet.timestamp.indexed(), sequence(p.origin.frame), p.id)
-                });
-            }
-            Order::Frame => {
-                found.sort_by_key(|p| (p.origin.capture, sequence(p.origin.frame), p.id));
-            }
-        }
+        found.sort_by_key(|packet| order::key(packet, query.order));
         stream::iter(found.into_iter().map(Ok)).boxed()
     }
 

@@ -8,7 +8,9 @@ pub mod elasticsearch;
 pub mod embedded;
 mod error;
 pub mod flows;
+pub mod joined;
 pub mod memory;
+mod order;
 pub mod pushdown;
 pub mod retention;
 mod retry;
@@ -38,7 +40,8 @@ pub use url::{Access, Credentials, DEFAULT_INDEX, Secret, StoreUrl};
 /// - `append` is idempotent: a packet id is stored once, however often it is appended.
 /// - After `flush` has returned, everything that was appended survives a crash at any moment
 ///   and is found by `fetch`.
-/// - `fetch` returns at least what the query asks for, in the query's order, without a cap.
+/// - `fetch` returns at least what the query asks for, in the query's order, without a cap; each
+///   packet once, but for a [`joined::JoinedStore`], which may have copies that differ.
 /// - A packet comes back equal to what was appended, in every field.
 #[async_trait]
 pub trait PacketStore: fmt::Debug + Send + Sync + 'static {

@@ -1,6 +1,6 @@
 //! One meaning on all stores: queries made at random, over packets of every kind, find in both
 //! stores what [`matches`](pcap_archiver::query::matches) says, in content and order, with an index
-//! of the text in packets and without.
+//! of the text in packets and without, and in two archives that are read as one.
 //!
 //! 400 queries in `./test`; as many as `PCAP_ARCHIVER_DIFFERENTIAL_QUERIES` says otherwise. A
 //! query that fails is made small, and its seed kept in `proptest-regressions/`.
@@ -15,6 +15,7 @@ use futures::future::join_all;
 use pcap_archiver::fetch;
 use pcap_archiver::packet::StoredPacket;
 use pcap_archiver::query::Query;
+use pcap_archiver::store::joined::JoinedStore;
 use pcap_archiver::store::memory::MemoryStore;
 use pcap_archiver::store::{
     self, Access, Layout, PacketStore, RetryPolicy, RetryStore, SetupOptions, StoreUrl,
@@ -68,7 +69,10 @@ fn all_stores_find_what_matches_says() {
             flows.append(Arc::new(batch.to_vec())).await.unwrap();
         }
         flows.flush().await.unwrap();
-        others.push(("Elasticsearch, flows".to_owned(), Arc::new(flows)));
+        let (singles, flows) = (others[1].1.clone(), Arc::new(flows));
+        let both: Arc<dyn PacketStore> = Arc::new(JoinedStore::new(vec![singles, flows.clone()]));
+        others.push(("Elasticsearch, flows".to_owned(), flows));
+        others.push(("Elasticsearch, both layouts as one".to_owned(), both));
         let url = StoreUrl::directory(&folder.path().join("archive-flows"));
         let flows = store::open(url, Access::default()).await.unwrap();
         flows.setup(&options).await.unwrap();

@@ -8,6 +8,7 @@ mod differential;
 mod errors;
 mod faults;
 mod filters;
+mod joined;
 mod nodes;
 mod outage;
 mod pages;

@@ -67,6 +67,9 @@ fn wrong_usage_is_exit_code_two() {
         &["fetch", "--list", "-w", "x.pcap"],
         &["ingest"],
         &["--store", "gopher://x", "--username", "elastic", "status"],
+        &["--index", "a,b", "fetch", "--count"],
+        &["--store", "http://127.0.0.1:9", "--index", "a,a", "status"],
+        &["--store", "http://127.0.0.1:9", "--index", "a,b", "ingest", "a.pcap"],
         &["nonsense"],
     ] {
         let (code, stderr) = failing(&sandbox, arguments);

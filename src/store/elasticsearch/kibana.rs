@@ -13,7 +13,9 @@ use tracing::info;
 use super::answer::Failure;
 use super::archive::Archive;
 use super::client::{Client, Request};
-use crate::store::{Access, KibanaOptions, SetupStep, StoreError, StoreErrorKind, StoreResult};
+use crate::store::{
+    Access, KibanaOptions, Layout, SetupStep, StoreError, StoreErrorKind, StoreResult,
+};
 
 /// Kibana takes one to two minutes for its first start, on a small machine longer.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -23,18 +25,48 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const BOUNDARY: &str = "pcap-archiver-saved-objects";
 const IMPORT_TYPE: &str = "multipart/form-data; boundary=pcap-archiver-saved-objects";
 
-const DATA_VIEW: &str = include_str!("../../../elastic-setup/kibana/data-view.json");
-/// Each refers to those before it.
-const SAVED_OBJECTS: [(&str, &str); 2] = [
-    ("saved search", include_str!("../../../elastic-setup/kibana/saved-search.ndjson")),
-    ("dashboard", include_str!("../../../elastic-setup/kibana/dashboard.ndjson")),
-];
+/// What shows an archive in Kibana.
+struct Objects {
+    data_view: &'static str,
+    /// Each refers to those before it.
+    saved: [(&'static str, &'static str); 2],
+}
+
+/// Documents that are packets are counted; of stretches, their packets and bytes are added up.
+const fn objects(layout: Layout) -> Objects {
+    match layout {
+        Layout::Singles => Objects {
+            data_view: include_str!("../../../elastic-setup/kibana/singles/data-view.json"),
+            saved: [
+                (
+                    "saved search",
+                    include_str!("../../../elastic-setup/kibana/singles/saved-search.ndjson"),
+                ),
+                (
+                    "dashboard",
+                    include_str!("../../../elastic-setup/kibana/singles/dashboard.ndjson"),
+                ),
+            ],
+        },
+        Layout::Flows => Objects {
+            data_view: include_str!("../../../elastic-setup/kibana/flows/data-view.json"),
+            saved: [
+                (
+                    "saved search",
+                    include_str!("../../../elastic-setup/kibana/flows/saved-search.ndjson"),
+                ),
+                ("dashboard", include_str!("../../../elastic-setup/kibana/flows/dashboard.ndjson")),
+            ],
+        },
+    }
+}
 
 /// Makes what is missing. What is there may be somebody's work and stays as it is; only what
 /// leads from the data view to the web page is kept up to date.
 pub(super) async fn setup(
     access: &Access,
     archive: &Archive,
+    layout: Layout,
     options: &KibanaOptions,
 ) -> StoreResult<Vec<SetupStep>> {
     let kibana = Client::new(&options.url, access).await?;
@@ -46,11 +78,12 @@ pub(super) async fn setup(
         let what = format!("Kibana: {what} {}", archive.name);
         steps.push(SetupStep { what, outcome: outcome.to_owned() });
     };
-    let wanted = data_view(archive, &options.web_url)
+    let objects = objects(layout);
+    let wanted = data_view(objects.data_view, archive, &options.web_url)
         .map_err(|error| StoreError::new(StoreErrorKind::Other, operation("data view"), error))?;
     let made = make_data_view(&kibana, wanted).await;
     done("data view", made.map_err(|failure| failure.during(operation("data view")))?);
-    for (what, object) in SAVED_OBJECTS {
+    for (what, object) in objects.saved {
         let made = import(&kibana, &object.replace("{index}", &archive.name)).await;
         done(what, made.map_err(|failure| failure.during(operation(what)))?);
     }
@@ -88,9 +121,9 @@ fn may_come(failure: &Failure) -> bool {
         || [502, 503, 504].iter().any(|status| failure.has_status(*status))
 }
 
-/// The data view of an archive, whose links lead to the web page.
-fn data_view(archive: &Archive, web_url: &str) -> Result<Json, serde_json::Error> {
-    let mut body: Json = serde_json::from_str(&DATA_VIEW.replace("{index}", &archive.name))?;
+/// The data view `text` of an archive, whose links lead to the web page.
+fn data_view(text: &str, archive: &Archive, web_url: &str) -> Result<Json, serde_json::Error> {
+    let mut body: Json = serde_json::from_str(&text.replace("{index}", &archive.name))?;
     for (_, format) in body["data_view"]["fieldFormats"].as_object_mut().into_iter().flatten() {
         if let Some(template) = format["params"]["urlTemplate"].as_str() {
             format["params"]["urlTemplate"] = Json::from(template.replace("{web}", web_url));

@@ -91,7 +91,9 @@ impl PacketStore for ElasticsearchStore {
     async fn setup(&self, options: &SetupOptions) -> StoreResult<SetupReport> {
         let mut report = setup::setup(&self.client, &self.archive, options).await?;
         if let Some(kibana) = &options.kibana {
-            report.steps.extend(kibana::setup(&self.access, &self.archive, kibana).await?);
+            let layout = self.archive.layout(&self.client).await?;
+            let steps = kibana::setup(&self.access, &self.archive, layout, kibana).await?;
+            report.steps.extend(steps);
         }
         Ok(report)
     }

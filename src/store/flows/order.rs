@@ -1,9 +1,6 @@
-use crate::document::sequence;
-use crate::packet::{Fingerprint, PacketId, StoredPacket};
+use crate::packet::StoredPacket;
 use crate::query::Order;
-
-/// What packets are sorted by, on every store.
-type Key = (i64, Option<Fingerprint>, i64, PacketId);
+use crate::store::order::{Key, key, place};
 
 /// Packets of stretches that come in the order of their first packets. Stretches overlap, so a
 /// packet is given out only when no stretch to come can hold one before it.
@@ -51,20 +48,6 @@ impl Overlap {
     }
 }
 
-fn key(packet: &StoredPacket, order: Order) -> Key {
-    let (time, capture, frame) = place(packet, order);
-    (time, capture, frame, packet.id)
-}
-
-/// What documents are sorted by.
-fn place(packet: &StoredPacket, order: Order) -> (i64, Option<Fingerprint>, i64) {
-    let frame = sequence(packet.origin.frame);
-    match order {
-        Order::Time => (packet.packet.timestamp.indexed(), None, frame),
-        Order::Frame => (0, Some(packet.origin.capture), frame),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -72,7 +55,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::packet::{CapturedPacket, LinkType, Origin, Source, Timestamp};
+    use crate::packet::{CapturedPacket, Fingerprint, LinkType, Origin, Source, Timestamp};
 
     fn packet(time: i128, frame: u64, byte: u8) -> StoredPacket {
         let packet = CapturedPacket {

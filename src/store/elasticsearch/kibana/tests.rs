@@ -5,12 +5,18 @@ use serde_json::json;
 use super::*;
 use crate::document::fields::{FIELDS, Kind};
 
+const LAYOUTS: [Layout; 2] = [Layout::Singles, Layout::Flows];
+
 fn archive() -> Archive {
     Archive::new("pcap-x").unwrap()
 }
 
-fn saved_object(place: usize) -> Json {
-    serde_json::from_str(&SAVED_OBJECTS[place].1.replace("{index}", "pcap-x")).unwrap()
+fn view(layout: Layout, web_url: &str) -> Json {
+    data_view(objects(layout).data_view, &archive(), web_url).unwrap()
+}
+
+fn saved_object(layout: Layout, place: usize) -> Json {
+    serde_json::from_str(&objects(layout).saved[place].1.replace("{index}", "pcap-x")).unwrap()
 }
 
 /// The text inside an attribute, which is JSON as well.
@@ -26,24 +32,37 @@ fn is_aggregatable(name: &str) -> bool {
 
 #[test]
 fn links_lead_to_the_web_page() {
-    let view = data_view(&archive(), "https://web.example.org/packets").unwrap();
-    assert_eq!((&view["id"], &view["title"]), (&json!("pcap-x"), &json!("pcap-x")));
-    let links: BTreeMap<_, _> =
-        links(&view).map(|(field, format)| (field.as_str(), &format["params"])).collect();
-    assert_eq!(links["_id"]["urlTemplate"], "https://web.example.org/packets/?id={{value}}");
-    assert_eq!(
-        links["network.community_id"]["urlTemplate"],
-        "https://web.example.org/packets/?community_id={{value}}"
-    );
-    for field in view["fieldFormats"].as_object().unwrap().keys() {
-        assert!(field == "_id" || is_aggregatable(field), "{field}");
+    for layout in LAYOUTS {
+        let view = view(layout, "https://web.example.org/packets");
+        assert_eq!((&view["id"], &view["title"]), (&json!("pcap-x"), &json!("pcap-x")));
+        let links: BTreeMap<_, _> = links(&view)
+            .map(|(field, format)| (field.as_str(), format["params"]["urlTemplate"].clone()))
+            .collect();
+        let packet = json!("https://web.example.org/packets/?id={{value}}");
+        let conversation = json!("https://web.example.org/packets/?community_id={{value}}");
+        let mut expected = BTreeMap::from([("network.community_id", conversation)]);
+        // The page knows packets by their ids; a stretch has another.
+        if layout == Layout::Singles {
+            expected.insert("_id", packet);
+        }
+        assert_eq!(links, expected, "{layout:?}");
+        for field in view["fieldFormats"].as_object().unwrap().keys() {
+            assert!(field == "_id" || is_aggregatable(field), "{field}");
+        }
     }
 }
 
 #[test]
+fn the_duration_of_a_stretch_is_shown_as_one() {
+    let format = view(Layout::Flows, "")["fieldFormats"]["event.duration"].take();
+    assert_eq!(format["id"], "duration");
+    assert_eq!(format["params"]["inputFormat"], "nanoseconds");
+}
+
+#[test]
 fn new_links_leave_the_rest_of_a_data_view_as_it_is() {
-    let wanted = data_view(&archive(), "http://new").unwrap();
-    let mut found = data_view(&archive(), "http://old").unwrap();
+    let wanted = view(Layout::Singles, "http://new");
+    let mut found = view(Layout::Singles, "http://old");
     found["name"] = json!("Ours");
     found["fieldFormats"]["packet.length"] = json!({ "id": "bytes" });
     found["runtimeFieldMap"] = json!({ "day": { "type": "keyword" } });
@@ -59,34 +78,44 @@ fn new_links_leave_the_rest_of_a_data_view_as_it_is() {
 
 #[test]
 fn saved_objects_are_one_line_each_and_refer_to_what_there_is() {
-    let known = BTreeSet::from([
-        ("index-pattern".to_owned(), "pcap-x".to_owned()),
-        ("search".to_owned(), "pcap-x-packets".to_owned()),
-    ]);
-    for (place, (what, text)) in SAVED_OBJECTS.iter().enumerate() {
-        assert_eq!(text.trim_end().lines().count(), 1, "{what}");
-        assert!(!text.contains(BOUNDARY), "{what}");
-        for reference in saved_object(place)["references"].as_array().unwrap() {
-            let of = |name: &str| reference[name].as_str().unwrap().to_owned();
-            assert!(known.contains(&(of("type"), of("id"))), "{what}: {reference}");
+    for layout in LAYOUTS {
+        let mut known = BTreeSet::from([("index-pattern".to_owned(), "pcap-x".to_owned())]);
+        for (place, (what, text)) in objects(layout).saved.iter().enumerate() {
+            assert_eq!(text.trim_end().lines().count(), 1, "{what}");
+            assert!(!text.contains(BOUNDARY), "{what}");
+            let object = saved_object(layout, place);
+            let of = |of: &Json, name: &str| of[name].as_str().unwrap().to_owned();
+            for reference in object["references"].as_array().unwrap() {
+                let reference = (of(reference, "type"), of(reference, "id"));
+                assert!(known.contains(&reference), "{what}: {reference:?}");
+            }
+            known.insert((of(&object, "type"), of(&object, "id")));
         }
     }
 }
 
 #[test]
 fn the_saved_search_shows_fields_that_there_are() {
-    let search = saved_object(0);
-    for column in search["attributes"]["columns"].as_array().unwrap() {
-        let column = column.as_str().unwrap();
-        assert!(column == "_id" || is_aggregatable(column), "{column}");
+    for layout in LAYOUTS {
+        let search = saved_object(layout, 0);
+        let columns: Vec<&str> = search["attributes"]["columns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|column| column.as_str().unwrap())
+            .collect();
+        let mut fields = columns.iter().filter(|column| **column != "_id");
+        assert!(fields.all(|column| is_aggregatable(column)), "{columns:?}");
+        let of_stretches = ["network.packets", "event.duration"];
+        let has_them = of_stretches.iter().all(|field| columns.contains(field));
+        assert_eq!(has_them, layout == Layout::Flows, "{columns:?}");
+        let source = inside(&search["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"]);
+        assert_eq!(source["indexRefName"], search["references"][0]["name"]);
     }
-    let source = inside(&search["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"]);
-    assert_eq!(source["indexRefName"], search["references"][0]["name"]);
 }
 
-#[test]
-fn each_panel_is_complete() {
-    let dashboard = saved_object(1);
+/// The fields that a dashboard shows.
+fn shown(dashboard: &Json) -> BTreeSet<String> {
     let panels = inside(&dashboard["attributes"]["panelsJSON"]);
     let references: BTreeSet<&str> = dashboard["references"]
         .as_array()
@@ -128,18 +157,33 @@ fn each_panel_is_complete() {
         assert!(named.iter().all(|column| drawn.contains(&format!("\"{column}\""))), "{name}");
     }
     assert_eq!(references, expected.iter().map(String::as_str).collect());
-    for field in [
-        "@timestamp",
-        "___records___",
-        "network.bytes",
-        "source.ip",
-        "network.protocol",
-        "destination.port",
-        "dns.question.name",
-        "tls.client.server_name",
-        "network.community_id",
-    ] {
-        assert!(shown.contains(field), "{field} is shown");
+    shown
+}
+
+#[test]
+fn each_panel_is_complete_and_measures_what_documents_are() {
+    for layout in LAYOUTS {
+        let shown = shown(&saved_object(layout, 1));
+        for field in [
+            "@timestamp",
+            "network.bytes",
+            "source.ip",
+            "network.protocol",
+            "destination.port",
+            "dns.question.name",
+            "tls.client.server_name",
+            "network.community_id",
+        ] {
+            assert!(shown.contains(field), "{layout:?}: {field} is shown");
+        }
+        // A number of stretches would say nothing: how long one is follows from how it was cut.
+        for (field, of) in [
+            ("___records___", Layout::Singles),
+            ("network.packets", Layout::Flows),
+            ("event.duration", Layout::Flows),
+        ] {
+            assert_eq!(shown.contains(field), layout == of, "{layout:?}: {field}");
+        }
     }
 }
 
