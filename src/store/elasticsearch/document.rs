@@ -13,7 +13,7 @@ use crate::packet::{
     CapturedPacket, Extras, Fingerprint, Interface, LinkType, Origin, PacketId, Source,
     StoredPacket, Timestamp,
 };
-use crate::store::flows;
+use crate::store::flows::Unpacker;
 
 /// `_source`, as far as a packet is made of it.
 #[derive(Debug, Deserialize)]
@@ -109,10 +109,10 @@ struct StretchPackets<'a> {
 
 impl StretchFields<'_> {
     /// The packets that were stored as this document, or what is wrong with it.
-    pub(super) fn packets(&self) -> Result<Vec<StoredPacket>, String> {
+    pub(super) fn packets(&self, unpacker: &mut Unpacker) -> Result<Vec<StoredPacket>, String> {
         let packed = BASE64_STANDARD.decode(self.packet.data.as_bytes());
         let packed = packed.map_err(|_| "packet.data is not base64".to_owned())?;
-        flows::unpack(&packed).map_err(|error| error.to_string())
+        unpacker.unpack(&packed).map_err(|error| error.to_string())
     }
 }
 

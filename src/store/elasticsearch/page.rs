@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use super::answer::Failure;
 use super::document::{Decoder, SourceFields, StretchFields};
 use crate::packet::StoredPacket;
+use crate::store::flows::Unpacker;
 use crate::store::{Estimate, Layout};
 
 /// The last time of the index's clock. The server shows it as none at all, since it takes the same
@@ -169,7 +170,12 @@ impl Page {
                     decoder.packet(id, source).map(|packet| vec![packet]).map_err(str::to_owned)
                 })
             }
-            Layout::Flows => Self::of(answer, |_, source: StretchFields<'_>| source.packets()),
+            Layout::Flows => {
+                let unpacker = Unpacker::new();
+                let mut unpacker =
+                    unpacker.map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+                Self::of(answer, |_, source: StretchFields<'_>| source.packets(&mut unpacker))
+            }
         }
     }
 

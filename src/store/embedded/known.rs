@@ -16,8 +16,9 @@ use tantivy::{DocId, DocSet as _, Searcher, SegmentReader, TERMINATED, Term};
 use crate::packet::{PacketId, StoredPacket};
 use crate::store::Layout;
 use crate::store::embedded::document::{BlockKey, block_key, id_of_halves};
-use crate::store::embedded::read::Records;
+use crate::store::embedded::read::{Records, damaged};
 use crate::store::embedded::schema::{ID_HIGH, ID_LOW, LAYOUT};
+use crate::store::flows::Unpacker;
 
 /// Stretches whose ids are kept in memory, at most; more captures than this at once are read
 /// from the index more often.
@@ -73,7 +74,7 @@ fn ids_in_block(committed: &Searcher, key: &BlockKey, documents: Layout) -> tant
         let Some(mut postings) = index.read_postings(&term, IndexRecordOption::Basic)? else {
             continue;
         };
-        let of_segment = IdsOf::documents(segment, documents)?;
+        let mut of_segment = IdsOf::documents(segment, documents)?;
         let mut document = postings.doc();
         while document != TERMINATED {
             if !segment.is_deleted(document) {
@@ -90,7 +91,7 @@ enum IdsOf {
     /// In columns.
     Singles { high: Ids64, low: Ids64 },
     /// With the packets.
-    Flows(Records),
+    Flows { records: Records, unpacker: Unpacker },
 }
 
 type Ids64 = Arc<dyn ColumnValues<u64>>;
@@ -100,17 +101,22 @@ impl IdsOf {
         let column = |name| segment.fast_fields().column_first_or_default::<u64>(name);
         Ok(match documents {
             Layout::Singles => Self::Singles { high: column(ID_HIGH)?, low: column(ID_LOW)? },
-            Layout::Flows => Self::Flows(Records::of(segment)?),
+            Layout::Flows => Self::Flows {
+                records: Records::of(segment)?,
+                unpacker: Unpacker::new().map_err(damaged)?,
+            },
         })
     }
 
-    fn add(&self, document: DocId, ids: &mut Ids) -> tantivy::Result<()> {
+    fn add(&mut self, document: DocId, ids: &mut Ids) -> tantivy::Result<()> {
         match self {
             Self::Singles { high, low } => {
                 ids.insert(id_of_halves(high.get_val(document), low.get_val(document)));
             }
-            Self::Flows(records) => {
-                ids.extend(records.stretch(document)?.into_iter().map(|packet| packet.id));
+            Self::Flows { records, unpacker } => {
+                ids.extend(
+                    records.stretch(document, unpacker)?.into_iter().map(|packet| packet.id),
+                );
             }
         }
         Ok(())

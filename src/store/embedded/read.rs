@@ -14,10 +14,11 @@ use tantivy::{DocId, Searcher, SegmentReader, TantivyError};
 
 use crate::document::fields::FieldId;
 use crate::packet::StoredPacket;
+use crate::store::Layout;
 use crate::store::embedded::document::id_of_halves;
 use crate::store::embedded::record::Decoder;
 use crate::store::embedded::search::Key;
-use crate::store::{Layout, flows};
+use crate::store::flows::Unpacker;
 
 /// Packets that are read together, at most. Within them each block is decompressed once.
 const PACKETS_PER_WINDOW: usize = 4096;
@@ -54,12 +55,16 @@ impl Records {
     }
 
     /// The packets of a document that is a stretch of them.
-    pub(super) fn stretch(&self, document: DocId) -> tantivy::Result<Vec<StoredPacket>> {
-        flows::unpack(&self.bytes(document)?).map_err(damaged)
+    pub(super) fn stretch(
+        &self,
+        document: DocId,
+        unpacker: &mut Unpacker,
+    ) -> tantivy::Result<Vec<StoredPacket>> {
+        unpacker.unpack(&self.bytes(document)?).map_err(damaged)
     }
 }
 
-fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> TantivyError {
+pub(super) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> TantivyError {
     TantivyError::DeserializeError(DeserializeError::custom(error))
 }
 
@@ -102,6 +107,7 @@ impl Reader {
         places.sort_unstable_by_key(|place| (keys[*place].segment, keys[*place].document));
         let mut packets = Vec::with_capacity(keys.len());
         let mut decoder = Decoder::default();
+        let mut unpacker = Unpacker::new().map_err(damaged)?;
         for of_segment in places.chunk_by(|a, b| keys[*a].segment == keys[*b].segment) {
             let segment = self.segment(keys[of_segment[0]].segment)?;
             for place in of_segment {
@@ -109,7 +115,7 @@ impl Reader {
                 match self.documents {
                     Layout::Singles => packets.push((*place, segment.packet(key, &mut decoder)?)),
                     Layout::Flows => {
-                        let stretch = segment.records.stretch(key.document)?;
+                        let stretch = segment.records.stretch(key.document, &mut unpacker)?;
                         packets.extend(stretch.into_iter().map(|packet| (*place, packet)));
                     }
                 }

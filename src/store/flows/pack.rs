@@ -145,55 +145,73 @@ impl<T: Eq + std::hash::Hash> Table<T> {
     }
 }
 
-/// The packets in these bytes, in the order in which they were packed.
-pub(in crate::store) fn unpack(packed: &[u8]) -> Result<Vec<StoredPacket>, PackError> {
-    let (version, rest) = packed.split_first().ok_or(PackError::Short)?;
-    if *version != VERSION {
-        return Err(PackError::Version(*version));
+/// Unpacks stretches, one after the other: to begin takes longer than to unpack one.
+pub(in crate::store) struct Unpacker(Decompressor<'static>);
+
+impl Unpacker {
+    pub(in crate::store) fn new() -> Result<Self, PackError> {
+        Ok(Self(Decompressor::new()?))
     }
-    let (length, compressed) = rest.split_first_chunk().ok_or(PackError::Short)?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| PackError::Short)?;
-    // What compresses better than zstd can is no stretch, and takes no memory.
-    if length / (128 << 10) > compressed.len() {
-        return Err(PackError::Short);
-    }
-    let plain = Bytes::from(Decompressor::new()?.decompress(compressed, length)?);
-    let (head, data): (Head, &[u8]) = postcard::take_from_bytes(&plain)?;
-    let mut place = plain.len() - data.len();
-    let (mut time, mut frame) = (0_i128, 0_i128);
-    let capture = Fingerprint(head.capture);
-    let mut packets = Vec::with_capacity(head.packets.len());
-    for packet in head.packets {
-        time = time.wrapping_add(packet.time);
-        frame = frame.wrapping_add(packet.frame);
-        let end = place + packet.captured_length as usize;
-        if end > plain.len() {
+
+    /// The packets in these bytes, in the order in which they were packed.
+    pub(in crate::store) fn unpack(
+        &mut self,
+        packed: &[u8],
+    ) -> Result<Vec<StoredPacket>, PackError> {
+        let (version, rest) = packed.split_first().ok_or(PackError::Short)?;
+        if *version != VERSION {
+            return Err(PackError::Version(*version));
+        }
+        let (length, compressed) = rest.split_first_chunk().ok_or(PackError::Short)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| PackError::Short)?;
+        // What compresses better than zstd can is no stretch, and takes no memory.
+        if length / (128 << 10) > compressed.len() {
             return Err(PackError::Short);
         }
-        let source = head.sources.get(packet.source as usize).ok_or(PackError::Short)?;
-        let extras = match packet.extras.checked_sub(1) {
-            Some(number) => Some(head.extras.get(number as usize).ok_or(PackError::Short)?.clone()),
-            None => None,
-        };
-        let captured = CapturedPacket {
-            timestamp: Timestamp::from_nanoseconds(time),
-            link_type: LinkType(packet.link_type),
-            original_length: packet.original_length,
-            data: plain.slice(place..end),
-            extras,
-        };
-        let frame = u64::try_from(frame).map_err(|_| PackError::Short)?;
-        let origin = Origin { capture, frame, source: source.clone() };
-        packets.push(StoredPacket::new(captured, origin));
-        place = end;
+        let plain = Bytes::from(self.0.decompress(compressed, length)?);
+        let (head, data): (Head, &[u8]) = postcard::take_from_bytes(&plain)?;
+        let mut place = plain.len() - data.len();
+        let (mut time, mut frame) = (0_i128, 0_i128);
+        let capture = Fingerprint(head.capture);
+        let mut packets = Vec::with_capacity(head.packets.len());
+        for packet in head.packets {
+            time = time.wrapping_add(packet.time);
+            frame = frame.wrapping_add(packet.frame);
+            let end = place + packet.captured_length as usize;
+            if end > plain.len() {
+                return Err(PackError::Short);
+            }
+            let source = head.sources.get(packet.source as usize).ok_or(PackError::Short)?;
+            let extras = match packet.extras.checked_sub(1) {
+                Some(number) => {
+                    Some(head.extras.get(number as usize).ok_or(PackError::Short)?.clone())
+                }
+                None => None,
+            };
+            let captured = CapturedPacket {
+                timestamp: Timestamp::from_nanoseconds(time),
+                link_type: LinkType(packet.link_type),
+                original_length: packet.original_length,
+                data: plain.slice(place..end),
+                extras,
+            };
+            let frame = u64::try_from(frame).map_err(|_| PackError::Short)?;
+            let origin = Origin { capture, frame, source: source.clone() };
+            packets.push(StoredPacket::new(captured, origin));
+            place = end;
+        }
+        Ok(packets)
     }
-    Ok(packets)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::packet::{Interface, Layers};
+
+    fn unpacked(packed: &[u8]) -> Result<Vec<StoredPacket>, PackError> {
+        Unpacker::new()?.unpack(packed)
+    }
 
     fn record(frame: u64, time: i128, data: &'static [u8], extras: Option<Extras>) -> PacketRecord {
         let packet = CapturedPacket {
@@ -241,10 +259,10 @@ mod tests {
     #[test]
     fn what_was_packed_comes_back() {
         let stored: Vec<StoredPacket> = records().into_iter().map(|record| record.stored).collect();
-        assert_eq!(unpack(&packed()).unwrap(), stored);
+        assert_eq!(unpacked(&packed()).unwrap(), stored);
         let mut packer = Packer::new().unwrap();
         for record in records() {
-            assert_eq!(unpack(&packer.pack(&[&record]).unwrap()).unwrap(), [record.stored]);
+            assert_eq!(unpacked(&packer.pack(&[&record]).unwrap()).unwrap(), [record.stored]);
         }
     }
 
@@ -252,15 +270,15 @@ mod tests {
     fn damage_is_an_error_and_no_panic() {
         let good = packed();
         for end in 0..good.len() {
-            assert!(unpack(&good[..end]).is_err(), "cut at {end}");
+            assert!(unpacked(&good[..end]).is_err(), "cut at {end}");
         }
         for place in 0..good.len() {
             let mut bad = good.clone();
             bad[place] ^= 0x55;
             // The length alone may be too large.
-            let found = unpack(&bad);
-            assert!(found.is_err() || found.unwrap() == unpack(&good).unwrap(), "at {place}");
+            let found = unpacked(&bad);
+            assert!(found.is_err() || found.unwrap() == unpacked(&good).unwrap(), "at {place}");
         }
-        assert!(matches!(unpack(&[VERSION + 1]), Err(PackError::Version(_))));
+        assert!(matches!(unpacked(&[VERSION + 1]), Err(PackError::Version(_))));
     }
 }
