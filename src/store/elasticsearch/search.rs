@@ -228,7 +228,7 @@ impl Search {
     async fn run(self, pages: mpsc::Sender<Packets>) {
         let snapshot = match self.open().await {
             Ok(snapshot) => snapshot,
-            Err(failure) => return self.end(&pages, failure).await,
+            Err(failure) => return self.end(&pages, self.error(failure)).await,
         };
         let mut cursor = Cursor {
             snapshot,
@@ -247,12 +247,19 @@ impl Search {
         // The snapshot goes first: when the reader has seen the end, nothing is left behind.
         self.close(&cursor.snapshot).await;
         if let Err(failure) = read {
-            self.end(&pages, failure).await;
+            let mut error = self.error(failure);
+            if cursor.documents > 0 {
+                error.reason = format!("not all packets were given: {}", error.reason);
+            }
+            self.end(&pages, error).await;
         }
     }
 
-    async fn end(&self, pages: &mpsc::Sender<Packets>, failure: Failure) {
-        let error = failure.during(format!("search {}/{}", self.client.address(), self.index));
+    fn error(&self, failure: Failure) -> StoreError {
+        failure.during(format!("search {}/{}", self.client.address(), self.index))
+    }
+
+    async fn end(&self, pages: &mpsc::Sender<Packets>, error: StoreError) {
         // Nobody listens any more: then nobody misses the error either.
         pages.send(Err(error)).await.ok();
     }
@@ -325,8 +332,7 @@ impl Search {
                 return Ok(());
             }
             Ok(_) => Failure::Incomplete(format!(
-                "not all packets were given: their snapshot is lost ({failure}), and the archive \
-                 has others now; ask again"
+                "their snapshot is lost ({failure}), and the archive has others now; ask again"
             )),
             Err(_) => failure,
         };
