@@ -236,7 +236,7 @@ impl<'a> Scene<'a> {
             documents().is_some_and(|documents| documents > before)
         });
         let until_killed = began.elapsed();
-        let begun = Instant::now();
+        let died = Instant::now();
         cluster.own.kill(killed);
         assert!(ingest.try_wait().unwrap().is_none(), "the node is killed in the middle");
         let mut at_first = None;
@@ -244,11 +244,11 @@ impl<'a> Scene<'a> {
             at_first = documents();
             at_first.is_some()
         });
-        let until_answered = begun.elapsed();
+        let until_answered = died.elapsed();
         wait_until("packets are stored again", || {
             documents() > at_first || ingest.try_wait().unwrap().is_some()
         });
-        let until_stored = begun.elapsed();
+        let until_stored = died.elapsed();
         let run = Run::from(ingest.wait_with_output().unwrap());
         let seconds = began.elapsed().as_secs_f64();
         let log = fs::read_to_string(log).unwrap();
@@ -288,7 +288,7 @@ impl<'a> Scene<'a> {
         let with_snapshots = cluster.with_snapshots();
         // The one that is talked to, too, if that is possible.
         let killed = if with_snapshots.contains(&first) { first } else { with_snapshots[0] };
-        let begun = Instant::now();
+        let died = Instant::now();
         cluster.own.kill(killed);
         assert!(fetch.try_wait().unwrap().is_none(), "the node is killed in the middle");
         let mut longest_pause = Duration::ZERO;
@@ -303,7 +303,7 @@ impl<'a> Scene<'a> {
             found.extend(&piece[..read]);
         }
         let code = fetch.wait().unwrap().code();
-        let (seconds, after) = (began.elapsed().as_secs_f64(), begun.elapsed().as_secs_f64());
+        let (seconds, after) = (began.elapsed().as_secs_f64(), died.elapsed().as_secs_f64());
         let log = fs::read_to_string(log).unwrap();
         assert!(log.contains("a snapshot is lost"), "it was still needed: {log}");
         let found = records(&found);
