@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(unreachable_pub, reason = "the shared support has no other crate to be reached from")]
 
+mod cluster;
 mod differential;
 mod errors;
 mod faults;

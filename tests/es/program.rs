@@ -58,7 +58,12 @@ impl Program {
     }
 
     pub fn set_up(self) -> Self {
-        let run = self.admin(&["setup", "--keys-dir", "keys"]);
+        self.set_up_with(&[])
+    }
+
+    /// With more options of `setup`.
+    pub fn set_up_with(self, options: &[&str]) -> Self {
+        let run = self.admin(&[&["setup", "--keys-dir", "keys"], options].concat());
         assert_eq!(run.code, Some(0), "{run}");
         self
     }

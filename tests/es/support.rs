@@ -16,7 +16,7 @@ use pcap_archiver::testing::{CaptureBuilder, Fixture, udp_frame};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Where the tests' server is, from the environment. Without it the tests fail.
+/// Where a server is: the tests' own, from the environment, without which they fail, or another.
 pub(crate) struct Server {
     pub(crate) url: StoreUrl,
     pub(crate) access: Access,
@@ -30,18 +30,24 @@ fn variable(name: &str) -> String {
 
 impl Server {
     pub(crate) fn from_env() -> Self {
-        let password = std::fs::read_to_string(variable("ELASTICSEARCH_PASSWORD_FILE"))
-            .expect("the password file can be read");
+        Self::with(
+            &variable("ELASTICSEARCH_URL"),
+            &variable("ELASTICSEARCH_CA_CERT"),
+            &variable("ELASTICSEARCH_USERNAME"),
+            &variable("ELASTICSEARCH_PASSWORD_FILE"),
+        )
+    }
+
+    pub(crate) fn with(url: &str, ca: &str, username: &str, password_file: &str) -> Self {
+        let password =
+            std::fs::read_to_string(password_file).expect("the password file can be read");
         let credentials = Credentials::Basic {
-            username: variable("ELASTICSEARCH_USERNAME"),
+            username: username.to_owned(),
             password: Secret::new(password.trim()),
         };
-        let access = Access {
-            credentials,
-            ca_certificate: Some(PathBuf::from(variable("ELASTICSEARCH_CA_CERT"))),
-            ..Access::default()
-        };
-        Self { url: StoreUrl::parse(&variable("ELASTICSEARCH_URL")).expect("a URL"), access }
+        let access =
+            Access { credentials, ca_certificate: Some(PathBuf::from(ca)), ..Access::default() };
+        Self { url: StoreUrl::parse(url).expect("a URL"), access }
     }
 
     pub(crate) async fn open(&self, access: &Access) -> ElasticsearchStore {
