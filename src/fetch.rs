@@ -13,7 +13,7 @@ use crate::capture::{CaptureWriter, Format};
 use crate::decode;
 use crate::document::fields::FieldId;
 use crate::document::{Document, Value};
-use crate::packet::{PacketRecord, StoredPacket};
+use crate::packet::{Layers, PacketRecord, StoredPacket};
 use crate::query::{self, FieldCondition, FieldTest, Filter, Predicate, Query};
 use crate::store::{PacketStore, StoreError, StoreResult, Survey};
 
@@ -100,7 +100,28 @@ pub fn packets(
     query: &Query,
     limit: Option<u64>,
 ) -> BoxStream<'static, StoreResult<PacketRecord>> {
-    let looked_at = looked_at(store, query);
+    selected(looked_at(store, query), limit)
+}
+
+/// The same, for who does not ask what decoding finds: it is done only where the query asks.
+pub fn stored_packets(
+    store: &dyn PacketStore,
+    query: &Query,
+    limit: Option<u64>,
+) -> BoxStream<'static, StoreResult<StoredPacket>> {
+    let all = query.filter == Filter::All;
+    let record = move |stored| {
+        if all { PacketRecord { stored, layers: Layers::default() } } else { decoded(stored) }
+    };
+    selected(looked_at_as(store, query, record), limit).map_ok(|record| record.stored).boxed()
+}
+
+type LookedAt = BoxStream<'static, StoreResult<(PacketRecord, bool)>>;
+
+fn selected(
+    looked_at: LookedAt,
+    limit: Option<u64>,
+) -> BoxStream<'static, StoreResult<PacketRecord>> {
     let selected = looked_at
         .try_filter_map(|(record, is_wanted)| future::ready(Ok(is_wanted.then_some(record))));
     match limit.map(usize::try_from) {
@@ -116,18 +137,26 @@ pub fn looked_at(
     store: &dyn PacketStore,
     query: &Query,
 ) -> BoxStream<'static, StoreResult<(PacketRecord, bool)>> {
+    looked_at_as(store, query, decoded)
+}
+
+fn looked_at_as(
+    store: &dyn PacketStore,
+    query: &Query,
+    record: impl Fn(StoredPacket) -> PacketRecord + Send + 'static,
+) -> LookedAt {
     let wanted = query.clone();
     // Several archives may hold a packet under several file names: one that is selected is enough.
     let mut last = None;
-    let decoded = store.fetch(query).map_ok(move |stored| {
-        let record = decoded(stored);
+    let looked_at = store.fetch(query).map_ok(move |stored| {
+        let record = record(stored);
         let is_wanted = last != Some(record.stored.id) && query::matches(&wanted, &record);
         if is_wanted {
             last = Some(record.stored.id);
         }
         (record, is_wanted)
     });
-    decoded.boxed()
+    looked_at.boxed()
 }
 
 fn decoded(stored: StoredPacket) -> PacketRecord {
@@ -143,7 +172,7 @@ const HELD_BYTES: usize = 8 << 20;
 /// Packets on their way into a capture file.
 pub struct Fetched {
     /// The packets.
-    pub packets: BoxStream<'static, StoreResult<PacketRecord>>,
+    pub packets: BoxStream<'static, StoreResult<StoredPacket>>,
     /// What they are written in.
     pub format: Format,
 }
@@ -156,7 +185,7 @@ impl Fetched {
     /// # Errors
     /// When the store fails.
     pub async fn in_fitting_format(
-        mut packets: BoxStream<'static, StoreResult<PacketRecord>>,
+        mut packets: BoxStream<'static, StoreResult<StoredPacket>>,
         store: &dyn PacketStore,
         query: &Query,
     ) -> StoreResult<Self> {
@@ -166,10 +195,10 @@ impl Fetched {
             if held.len() >= HELD_PACKETS || bytes >= HELD_BYTES {
                 break store.survey(query).await?;
             }
-            let Some(record) = packets.try_next().await? else { break survey };
-            survey.add(&record.stored.packet);
-            bytes += record.stored.packet.data.len();
-            held.push(record);
+            let Some(stored) = packets.try_next().await? else { break survey };
+            survey.add(&stored.packet);
+            bytes += stored.packet.data.len();
+            held.push(stored);
         };
         let pcap = survey.link_types.len() <= 1 && !survey.needs_pcapng;
         let format = if pcap { Format::Pcap } else { Format::Pcapng };
@@ -186,8 +215,8 @@ impl Fetched {
         progress: &Progress,
     ) -> Result<(), FetchError> {
         let mut writer = CaptureWriter::new(out, self.format);
-        while let Some(record) = self.packets.try_next().await? {
-            let packet = &record.stored.packet;
+        while let Some(stored) = self.packets.try_next().await? {
+            let packet = &stored.packet;
             writer.write(packet)?;
             progress.packets.fetch_add(1, Ordering::Relaxed);
             progress.bytes.fetch_add(packet.captured_length().into(), Ordering::Relaxed);

@@ -152,7 +152,7 @@ impl FetchArgs {
         query: &Query,
         quiet: bool,
     ) -> anyhow::Result<u64> {
-        let packets = fetch::packets(store.as_ref(), query, self.limit);
+        let packets = fetch::stored_packets(store.as_ref(), query, self.limit);
         let fetched = match self.format() {
             Some(format) => Fetched { packets, format },
             None => Fetched::in_fitting_format(packets, store.as_ref(), query).await?,

@@ -206,7 +206,7 @@ pub struct KibanaOptions {
 pub enum Codec {
     /// LZ4 in small blocks: quick to read.
     Default,
-    /// zstd in large blocks, each of which is decompressed for a single document.
+    /// Large blocks, each of which is decompressed for a single document.
     BestCompression,
 }
 

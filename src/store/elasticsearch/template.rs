@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::archive::{Archive, Meta};
 use crate::document::fields::FieldId;
-use crate::store::{Codec, Layout, SetupOptions};
+use crate::store::{Codec, SetupOptions};
 
 const TEMPLATE: &str = include_str!("../../../elastic-setup/index-template.json");
 
@@ -20,19 +20,20 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// What is asked for; else what the template has; else what is best for the layout.
-    pub(super) fn new(options: &SetupOptions, existing: Option<&Json>, layout: Layout) -> Self {
+    /// What is asked for; else what the template has; else one shard, and what is quick to read: a
+    /// page would decompress a large block for each of its documents.
+    pub(super) fn new(options: &SetupOptions, existing: Option<&Json>) -> Self {
         let before = existing.map(|template| &template["template"]["settings"]["index"]);
         let shards = before.and_then(|index| index["number_of_shards"].as_str()?.parse().ok());
         let codec = before.and_then(|index| index["codec"].as_str());
-        let best = match layout {
-            // A page of packets would decompress a large block for each of them.
-            Layout::Singles => Codec::Default,
-            Layout::Flows => Codec::BestCompression,
-        };
         Self {
             shards: options.shards.or(shards).unwrap_or(1),
-            codec: options.codec.map(Codec::name).or(codec).unwrap_or(best.name()).to_owned(),
+            codec: options
+                .codec
+                .map(Codec::name)
+                .or(codec)
+                .unwrap_or(Codec::Default.name())
+                .to_owned(),
         }
     }
 }
@@ -111,7 +112,7 @@ fn collect_leaves(value: &Json, path: String, leaves: &mut BTreeMap<String, Stri
 mod tests {
     use super::*;
     use crate::document::fields::{FIELDS, Field, KEYWORD_LIMIT, Kind};
-    use crate::store::Partition;
+    use crate::store::{Layout, Partition};
 
     fn rendered(meta: &Meta) -> Json {
         let settings = Settings { shards: 3, codec: "default".to_owned() };
@@ -181,8 +182,7 @@ mod tests {
         assert_eq!(template["_meta"]["layout"], "singles");
         let index = &template["template"]["settings"]["index"];
         assert_eq!((&index["number_of_shards"], &index["codec"]), (&json!("3"), &json!("default")));
-        let settings =
-            |options: &SetupOptions| Settings::new(options, Some(&template), Layout::Flows);
+        let settings = |options: &SetupOptions| Settings::new(options, Some(&template));
         let kept = settings(&SetupOptions::default());
         assert_eq!((kept.shards, kept.codec.as_str()), (3, "default"));
         let codec = Some(Codec::BestCompression);
