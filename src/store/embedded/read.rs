@@ -51,6 +51,14 @@ impl Records {
     }
 
     fn bytes(&self, document: DocId) -> tantivy::Result<Bytes> {
+        match record_in(&self.0.get_document_bytes(document)?) {
+            Some(record) => Ok(Bytes::copy_from_slice(record)),
+            None => self.deserialized(document),
+        }
+    }
+
+    /// As tantivy reads it: byte by byte, which is a third of the time that a fetch takes.
+    fn deserialized(&self, document: DocId) -> tantivy::Result<Bytes> {
         self.0.get(document).map(|RecordBytes(bytes)| bytes)
     }
 
@@ -154,6 +162,19 @@ impl SegmentSource {
     }
 }
 
+/// The record in a stored document, where it lies as tantivy 0.27 writes a single field of bytes:
+/// number of fields, field, type, length, bytes. `None` where it looks different.
+fn record_in(document: &[u8]) -> Option<&[u8]> {
+    const ONE_FIELD: u8 = 0x80 | 1;
+    const BYTES: u8 = 4;
+    let [ONE_FIELD, _, _, _, _, BYTES, rest @ ..] = document else { return None };
+    // Seven bits a byte, the lowest first; the last is marked.
+    let end = rest.iter().take(5).position(|byte| byte & 0x80 != 0)?;
+    let (length, record) = rest.split_at(end + 1);
+    let length = length.iter().rev().fold(0, |length, byte| length << 7 | usize::from(byte & 0x7f));
+    (record.len() == length).then_some(record)
+}
+
 /// The only stored field of a document.
 struct RecordBytes(Bytes);
 
@@ -175,5 +196,37 @@ impl ValueDeserialize for RecordBytes {
         D: ValueDeserializer<'de>,
     {
         Ok(Self(deserializer.deserialize_bytes()?.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tantivy::schema::{BytesOptions, Schema};
+    use tantivy::{Index, TantivyDocument};
+
+    use super::*;
+
+    #[test]
+    fn records_are_found_where_tantivy_has_put_them() {
+        let mut schema = Schema::builder();
+        let field = schema.add_bytes_field("record", BytesOptions::default().set_stored());
+        let index = Index::create_in_ram(schema.build());
+        let mut writer = index.writer_with_num_threads(1, 15_000_000).unwrap();
+        let lengths = [0, 1, 127, 128, 16_383, 16_384, 3_000_000];
+        for length in lengths {
+            let mut document = TantivyDocument::default();
+            document.add_bytes(field, &vec![0x87; length]);
+            writer.add_document(document).unwrap();
+        }
+        writer.commit().unwrap();
+        let searcher = index.reader().unwrap().searcher();
+        let records = Records::of(searcher.segment_reader(0)).unwrap();
+        for (document, length) in (0..).zip(lengths) {
+            let stored = records.0.get_document_bytes(document).unwrap();
+            assert_eq!(record_in(&stored), Some(&vec![0x87; length][..]), "{length}");
+            assert_eq!(records.deserialized(document).unwrap(), vec![0x87; length], "{length}");
+        }
+        assert_eq!(record_in(&[]), None);
+        assert_eq!(record_in(&[0x81, 0, 0, 0, 0, 4, 0x82, 1]), None, "one byte is missing");
     }
 }
