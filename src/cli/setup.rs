@@ -38,7 +38,7 @@ pub(super) struct SetupArgs {
     )]
     shards: Option<u32>,
     /// How documents are compressed: `default` is LZ4, quick to read; `best_compression` takes a
-    /// quarter to a half less room and gives packets back several times slower
+    /// quarter to a third less room and gives packets back several times slower
     #[arg(long, value_enum, env = "PCAP_ARCHIVER_CODEC")]
     codec: Option<CodecArg>,
     /// Index the text in packets, so that a search for text is a look-up: from the next partition
