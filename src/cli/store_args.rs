@@ -58,8 +58,29 @@ pub(super) struct StoreArgs {
 impl StoreArgs {
     /// Opens the archives to read from, several of them as one. Nothing has been sent yet.
     pub(super) async fn open(&self) -> anyhow::Result<Arc<dyn PacketStore>> {
-        let mut archives = self.archives()?;
-        let mut credentials = self.credentials()?;
+        // What is wrong with the archives is told before what is wrong with a key.
+        let archives = self.archives()?;
+        self.open_as(archives, self.credentials()?).await
+    }
+
+    /// Opens the archive that is written to.
+    pub(super) async fn open_one(&self) -> anyhow::Result<Arc<dyn PacketStore>> {
+        self.must_be_one()?;
+        self.open().await
+    }
+
+    /// Opens the archive that is written to, with another API key.
+    pub(super) async fn open_with_key(&self, file: &Path) -> anyhow::Result<Arc<dyn PacketStore>> {
+        self.must_be_one()?;
+        let credentials = Credentials::ApiKey(secret(file)?);
+        self.open_as(self.archives()?, vec![credentials]).await
+    }
+
+    async fn open_as(
+        &self,
+        mut archives: Vec<Access>,
+        mut credentials: Vec<Credentials>,
+    ) -> anyhow::Result<Arc<dyn PacketStore>> {
         if credentials.len() == 1 {
             credentials.resize(archives.len(), credentials[0].clone());
         }
@@ -76,21 +97,6 @@ impl StoreArgs {
             archive.credentials = credentials;
         }
         Ok(joined::open(&self.url()?, archives).await?)
-    }
-
-    /// Opens the archive that is written to.
-    pub(super) async fn open_one(&self) -> anyhow::Result<Arc<dyn PacketStore>> {
-        self.must_be_one()?;
-        self.open().await
-    }
-
-    /// Opens the archive that is written to, with another API key.
-    pub(super) async fn open_with_key(&self, file: &Path) -> anyhow::Result<Arc<dyn PacketStore>> {
-        self.must_be_one()?;
-        let credentials = Credentials::ApiKey(secret(file)?);
-        let archives = self.archives()?.into_iter();
-        let archives = archives.map(|access| Access { credentials: credentials.clone(), ..access });
-        Ok(joined::open(&self.url()?, archives.collect()).await?)
     }
 
     /// What is written belongs to one archive.

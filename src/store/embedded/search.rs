@@ -134,6 +134,12 @@ pub(super) fn estimate(searcher: &Searcher, query: &dyn IndexQuery) -> tantivy::
     Ok(estimate)
 }
 
+/// The numbers of a field; without any where no document of the segment has one.
+pub(super) fn column(segment: &SegmentReader, id: FieldId) -> tantivy::Result<Column<i64>> {
+    let column = segment.fast_fields().column_opt(id.field().name)?;
+    Ok(column.unwrap_or_else(|| Column::build_empty_column(segment.max_doc())))
+}
+
 /// What stretches of packets say of themselves, and single packets do not.
 pub(super) struct Stretches {
     packets: Column<i64>,
@@ -142,11 +148,7 @@ pub(super) struct Stretches {
 
 impl Stretches {
     pub(super) fn of(segment: &SegmentReader) -> tantivy::Result<Self> {
-        let column = |id: FieldId| {
-            let column = segment.fast_fields().column_opt(id.field().name)?;
-            let none = || Column::build_empty_column(segment.max_doc());
-            tantivy::Result::Ok(column.unwrap_or_else(none))
-        };
+        let column = |id| column(segment, id);
         Ok(Self { packets: column(FieldId::NetworkPackets)?, ends: column(FieldId::EventEnd)? })
     }
 

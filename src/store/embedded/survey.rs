@@ -2,12 +2,11 @@
 
 use tantivy::Searcher;
 use tantivy::collector::Count;
-use tantivy::columnar::Column;
 use tantivy::query::{EnableScoring, Query as IndexQuery};
 
 use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
-use crate::store::embedded::search::Selected;
+use crate::store::embedded::search::{Selected, column};
 use crate::store::pushdown::Condition;
 use crate::store::{LONGEST_IN_PCAP, Survey};
 
@@ -28,11 +27,7 @@ pub(super) fn survey(
     let mut survey = Survey { needs_pcapng, ..Survey::default() };
     let weight = query.weight(EnableScoring::disabled_from_searcher(searcher))?;
     for segment in searcher.segment_readers() {
-        let column = |id: FieldId| {
-            let column = segment.fast_fields().column_opt::<i64>(id.field().name)?;
-            let none = || Column::build_empty_column(segment.max_doc());
-            tantivy::Result::Ok(column.unwrap_or_else(none))
-        };
+        let column = |id| column(segment, id);
         let link_types = column(FieldId::PacketLinkType)?;
         let lengths = column(FieldId::PacketCapturedLength)?;
         let (begins, ends) = (column(FieldId::Timestamp)?, column(FieldId::EventEnd)?);
@@ -43,9 +38,9 @@ pub(super) fn survey(
                     survey.link_types.extend(u16::try_from(link_type).map(LinkType));
                 }
             }
-            let is_long =
+            let is_short =
                 |length| u32::try_from(length).is_ok_and(|length| length <= LONGEST_IN_PCAP);
-            let fits = lengths.first(document).is_none_or(is_long)
+            let fits = lengths.first(document).is_none_or(is_short)
                 && begins.first(document).is_none_or(fits_pcap)
                 && ends.first(document).is_none_or(fits_pcap);
             survey.needs_pcapng |= !fits;
