@@ -8,12 +8,15 @@
 //! | `resize CAPTURE PACKETS FILE` | the same, with so many packets |
 //! | `decode CAPTURE` | reads and decodes on all cores, and keeps nothing; prints packets |
 //! | `record FOLDER` | a proxy that keeps the bulk bodies that pass; prints its address |
-//! | `page INDEX KEY [HOST]` | pages through an index; prints documents and seconds to the first |
+//! | `form FORM FOLDER FOLDER` | such bodies in another form: `smile`, `no-id`, `bytes`, `hosts` |
+//! | `page INDEX KEY [HOST]` | pages through an index; prints documents, seconds to the first, bytes |
+//! | `page-smile INDEX KEY` | the same, with answers in SMILE |
 //!
-//! The last two find the server as the tests do: `ELASTICSEARCH_URL`, `ELASTICSEARCH_CA_CERT`.
+//! `record` and `page` find the server as the tests do: `ELASTICSEARCH_URL`, `ELASTICSEARCH_CA_CERT`.
 
 mod captures;
 mod decode;
+mod forms;
 mod page;
 mod record;
 mod server;
@@ -22,8 +25,11 @@ use std::env;
 use std::error::Error;
 use std::path::Path;
 
+use page::Answers;
+
 const USAGE: &str = "capture PACKETS FILE, repeat CAPTURE TIMES FILE, \
-    resize CAPTURE PACKETS FILE, decode CAPTURE, record FOLDER, or page INDEX KEY [HOST]";
+    resize CAPTURE PACKETS FILE, decode CAPTURE, record FOLDER, \
+    form FORM FOLDER FOLDER, page INDEX KEY [HOST], or page-smile INDEX KEY";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -38,8 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ["decode", capture] => decode::run(Path::new(capture)),
         ["record", folder] => record::run(Path::new(folder)),
-        ["page", index, key] => page::run(index, Path::new(key), None),
-        ["page", index, key, host] => page::run(index, Path::new(key), Some(host)),
+        ["form", form, from, to] => forms::change(form, Path::new(from), Path::new(to)),
+        ["page", index, key] => page::run(index, Path::new(key), None, Answers::Json),
+        ["page", index, key, host] => page::run(index, Path::new(key), Some(host), Answers::Json),
+        ["page-smile", index, key] => page::run(index, Path::new(key), None, Answers::Smile),
         _ => Err(USAGE.into()),
     }
 }

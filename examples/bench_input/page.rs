@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use memchr::memmem;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::server;
@@ -21,29 +22,46 @@ const FIRST_PAGE: usize = 100;
 /// See [`PAGE_BYTES`].
 const LARGEST_PAGE: usize = 10_000;
 
+/// How answers are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    Json,
+    Smile,
+}
+
 struct Pager {
     client: Client,
     url: String,
     authorization: String,
+    answers: Answers,
+}
+
+/// What was read.
+#[derive(Default)]
+struct Read {
+    documents: usize,
+    first: Option<Duration>,
+    bytes: usize,
 }
 
 #[tokio::main(flavor = "current_thread")]
-pub(super) async fn run(index: &str, key: &Path, host: Option<&str>) -> Result<(), Box<dyn Error>> {
+pub(super) async fn run(
+    index: &str,
+    key: &Path,
+    host: Option<&str>,
+    answers: Answers,
+) -> Result<(), Box<dyn Error>> {
     let (url, client) = server::of_environment()?;
     let authorization = format!("ApiKey {}", fs::read_to_string(key)?.trim());
-    let pager = Pager { client, url, authorization };
-    let (documents, first) = pager.read(index, host).await?;
-    writeln!(std::io::stdout(), "{documents} {:.4}", first.as_secs_f64())?;
+    let pager = Pager { client, url, authorization, answers };
+    let Read { documents, first, bytes } = pager.read(index, host).await?;
+    let first = first.unwrap_or_default().as_secs_f64();
+    writeln!(std::io::stdout(), "{documents} {first:.4} {bytes}")?;
     Ok(())
 }
 
 impl Pager {
-    /// How many documents there are, and how long the first page took.
-    async fn read(
-        &self,
-        index: &str,
-        host: Option<&str>,
-    ) -> Result<(usize, Duration), Box<dyn Error>> {
+    async fn read(&self, index: &str, host: Option<&str>) -> Result<Read, Box<dyn Error>> {
         let begun = Instant::now();
         let opened =
             self.send(Method::POST, &format!("{index}/_pit?keep_alive=5m"), &json!(null)).await?;
@@ -61,27 +79,34 @@ impl Pager {
             ],
             "track_total_hits": false,
         });
-        let (mut documents, mut size, mut first) = (0, FIRST_PAGE, None);
+        let (mut read, mut size) = (Read::default(), FIRST_PAGE);
         loop {
             let path = "_search?allow_partial_search_results=false";
             let page = self.send(Method::POST, path, &search).await?;
-            first.get_or_insert_with(|| begun.elapsed());
-            let found = memmem::find_iter(&page, SORT).count();
-            documents += found;
+            read.first.get_or_insert_with(|| begun.elapsed());
+            let (found, last) = match self.answers {
+                Answers::Json => hits(&page)?,
+                Answers::Smile => hits_in_smile(&page)?,
+            };
+            read.documents += found;
+            read.bytes += page.len();
             if found < size {
                 break;
             }
-            search["search_after"] = last_sort(&page)?;
+            search["search_after"] = last;
             size = (PAGE_BYTES / (page.len() / found).max(1)).clamp(1, LARGEST_PAGE);
             search["size"] = json!(size);
         }
         self.send(Method::DELETE, "_pit", &json!({ "id": opened["id"] })).await?;
-        Ok((documents, first.unwrap_or_default()))
+        Ok(read)
     }
 
     async fn send(&self, method: Method, path: &str, body: &Json) -> reqwest::Result<Bytes> {
         let request = self.client.request(method, format!("{}/{path}", self.url));
-        let request = request.header(AUTHORIZATION, &self.authorization);
+        let mut request = request.header(AUTHORIZATION, &self.authorization);
+        if self.answers == Answers::Smile && path.starts_with("_search") {
+            request = request.header(ACCEPT, "application/smile");
+        }
         let request = match body {
             Json::Null => request,
             body => request.header(CONTENT_TYPE, "application/json").body(body.to_string()),
@@ -93,10 +118,32 @@ impl Pager {
 /// Stands once in each hit: within a text its quotes would be escaped.
 const SORT: &[u8] = br#""sort":["#;
 
-/// Where the page after this one begins.
-fn last_sort(page: &[u8]) -> Result<Json, Box<dyn Error>> {
-    let place = memmem::rfind(page, SORT).ok_or("a page without an order")?;
+/// How many hits there are, and where the page behind them begins.
+fn hits(page: &[u8]) -> Result<(usize, Json), Box<dyn Error>> {
+    let Some(place) = memmem::rfind(page, SORT) else { return Ok((0, Json::Null)) };
     let values = &page[place + SORT.len() - 1..];
     let end = memchr::memchr(b']', values).ok_or("a page that ends early")?;
-    Ok(serde_json::from_slice(&values[..=end])?)
+    Ok((memmem::find_iter(page, SORT).count(), serde_json::from_slice(&values[..=end])?))
+}
+
+#[derive(Deserialize)]
+struct SmilePage {
+    hits: SmileHits,
+}
+
+#[derive(Deserialize)]
+struct SmileHits {
+    hits: Vec<SmileHit>,
+}
+
+#[derive(Deserialize)]
+struct SmileHit {
+    sort: Json,
+}
+
+/// Nothing in SMILE can be looked for without reading what is before it.
+fn hits_in_smile(page: &[u8]) -> Result<(usize, Json), Box<dyn Error>> {
+    let page: SmilePage = serde_smile::from_slice(page)?;
+    let last = page.hits.hits.last().map_or(Json::Null, |hit| hit.sort.clone());
+    Ok((page.hits.hits.len(), last))
 }

@@ -26,6 +26,9 @@ use crate::store::{AppendOutcome, PacketStore, StoreResult};
 const APPENDS: usize = 3;
 /// How long a stored packet may wait until it is safe and can be searched.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
+/// The same while packets come faster than they are stored: each flush makes small parts of an
+/// index, which the store has to merge beside its work.
+const FLUSH_EVERY_WHEN_BUSY: Duration = Duration::from_secs(5);
 /// Nanoseconds that the clock of who captures may be ahead: an hour, as when a zone is wrong.
 const CLOCKS_DIFFER: i128 = 3_600 * 1_000_000_000;
 /// Time between two tries to write dead letters where there is no room.
@@ -53,7 +56,9 @@ pub(super) async fn write(
 ) -> Result<(), IngestError> {
     let mut writer = Writer::new(store, beside, totals);
     loop {
-        let flush_at = writer.unsafe_since.map(|since| since + FLUSH_EVERY);
+        let is_busy = writer.appends.len() >= APPENDS || !records.is_empty();
+        let patience = if is_busy { FLUSH_EVERY_WHEN_BUSY } else { FLUSH_EVERY };
+        let flush_at = writer.unsafe_since.map(|since| since + patience);
         tokio::select! {
             step = records.recv(), if writer.appends.len() < APPENDS => match step {
                 Some(Step::Packets { capture, packets, share }) => {

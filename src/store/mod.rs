@@ -169,6 +169,8 @@ pub struct SetupOptions {
     /// How stored documents are compressed, where the store lets one choose. From the next
     /// partition on.
     pub codec: Option<Codec>,
+    /// The order of documents on disk, where the store lets one choose. From the next partition on.
+    pub sort: Option<IndexSort>,
     /// Index the text in packets, so that a search for text need not read them all. On
     /// Elasticsearch it begins with the next partition, and stays; the embedded store is made
     /// with it or without.
@@ -204,10 +206,22 @@ pub struct KibanaOptions {
 /// How Elasticsearch compresses stored documents (`index.codec`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
-    /// LZ4 in small blocks: quick to read.
+    /// LZ4 in small blocks.
     Default,
-    /// Large blocks, each of which is decompressed for a single document.
+    /// Large blocks, each of which is decompressed for a single document: quick to read where
+    /// neighbours are asked for together.
     BestCompression,
+}
+
+/// The order in which Elasticsearch keeps documents on disk (`index.sort`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexSort {
+    /// By time, as a fetch asks for them.
+    Time,
+    /// Those of a conversation one behind the other.
+    Conversation,
+    /// As they came.
+    None,
 }
 
 impl Codec {

@@ -9,10 +9,11 @@
 //! | `setup`, `template`, `keys`, `probe` | template, API keys, and whether they may what they should |
 //! | `kibana` | data view, saved search and dashboard |
 //! | `bulk`, `write` | packets → bulk requests, and their answers packet by packet |
-//! | `dsl`, `search`, `page`, `document` | query → pages of documents → packets |
+//! | `dsl`, `search`, `paging`, `ahead`, `page`, `document` | query → pages of documents → packets |
 //! | `prune`, `status`, `survey`, `aggregate` | what goes, what is there, of what kinds, how many |
 
 mod aggregate;
+mod ahead;
 mod answer;
 mod archive;
 mod bulk;

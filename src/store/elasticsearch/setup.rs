@@ -111,7 +111,7 @@ async fn make_template(
     };
     let payload_is_new = options.index_payload && !meta.payload;
     meta.payload |= options.index_payload;
-    let settings = template::Settings::new(options, existing.as_ref());
+    let settings = template::Settings::new(options, existing.as_ref(), meta.layout());
     let wanted = template::render(archive, &meta, &settings)
         .map_err(|error| StoreError::new(StoreErrorKind::Other, operation(), error))?;
     let outcome = match &existing {

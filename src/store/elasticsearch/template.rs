@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::archive::{Archive, Meta};
 use crate::document::fields::FieldId;
-use crate::store::{Codec, SetupOptions};
+use crate::store::{Codec, IndexSort, Layout, SetupOptions};
 
 const TEMPLATE: &str = include_str!("../../../elastic-setup/index-template.json");
 
@@ -17,25 +17,51 @@ pub(super) struct Settings {
     pub(super) shards: u32,
     /// `index.codec`
     pub(super) codec: String,
+    /// `index.sort`, or nothing.
+    pub(super) sort: Option<Json>,
 }
 
 impl Settings {
-    /// What is asked for; else what the template has; else one shard, and what is quick to read: a
-    /// page would decompress a large block for each of its documents.
-    pub(super) fn new(options: &SetupOptions, existing: Option<&Json>) -> Self {
+    /// What is asked for; else what the template has; else one shard, and what was best for the
+    /// layout when it was measured. Of single packets, a host's lie far from each other, and a large
+    /// block would be decompressed for each; stretches are fewer, and by far most of their bytes.
+    pub(super) fn new(options: &SetupOptions, existing: Option<&Json>, layout: Layout) -> Self {
+        let (usual_codec, usual_sort) = match layout {
+            Layout::Singles => (Codec::Default, IndexSort::None),
+            Layout::Flows => (Codec::BestCompression, IndexSort::Time),
+        };
         let before = existing.map(|template| &template["template"]["settings"]["index"]);
         let shards = before.and_then(|index| index["number_of_shards"].as_str()?.parse().ok());
         let codec = before.and_then(|index| index["codec"].as_str());
+        let sort = match (options.sort, before) {
+            (Some(sort), _) => sort_setting(sort),
+            (None, Some(index)) => index.get("sort").cloned(),
+            (None, None) => sort_setting(usual_sort),
+        };
         Self {
             shards: options.shards.or(shards).unwrap_or(1),
             codec: options
                 .codec
                 .map(Codec::name)
                 .or(codec)
-                .unwrap_or(Codec::Default.name())
+                .unwrap_or(usual_codec.name())
                 .to_owned(),
+            sort,
         }
     }
+}
+
+/// `index.sort`, as Elasticsearch gives it back.
+fn sort_setting(sort: IndexSort) -> Option<Json> {
+    let time = [FieldId::Timestamp, FieldId::EventSequence];
+    let fields = match sort {
+        IndexSort::Time => time.to_vec(),
+        IndexSort::Conversation => [&[FieldId::NetworkCommunityId], &time[..]].concat(),
+        IndexSort::None => return None,
+    };
+    let names: Vec<&str> = fields.iter().map(|field| field.field().name).collect();
+    let order = vec!["asc"; names.len()];
+    Some(json!({ "field": names, "order": order }))
 }
 
 /// The template of an archive.
@@ -48,6 +74,9 @@ pub(super) fn render(
     let index = &mut template["template"]["settings"]["index"];
     index["number_of_shards"] = json!(settings.shards.to_string());
     index["codec"] = json!(settings.codec);
+    if let Some(sort) = &settings.sort {
+        index["sort"] = sort.clone();
+    }
     // Of two archives whose names begin alike, the one with the longer name has its indices.
     let priority = template["priority"].as_u64().unwrap_or_default() + archive.name.len() as u64;
     template["priority"] = json!(priority);
@@ -112,10 +141,11 @@ fn collect_leaves(value: &Json, path: String, leaves: &mut BTreeMap<String, Stri
 mod tests {
     use super::*;
     use crate::document::fields::{FIELDS, Field, KEYWORD_LIMIT, Kind};
-    use crate::store::{Layout, Partition};
+    use crate::store::Partition;
 
     fn rendered(meta: &Meta) -> Json {
-        let settings = Settings { shards: 3, codec: "default".to_owned() };
+        let sort = sort_setting(IndexSort::Time);
+        let settings = Settings { shards: 3, codec: "default".to_owned(), sort };
         render(&Archive::new("pcap-x").unwrap(), meta, &settings).unwrap()
     }
 
@@ -182,13 +212,33 @@ mod tests {
         assert_eq!(template["_meta"]["layout"], "singles");
         let index = &template["template"]["settings"]["index"];
         assert_eq!((&index["number_of_shards"], &index["codec"]), (&json!("3"), &json!("default")));
-        let settings = |options: &SetupOptions| Settings::new(options, Some(&template));
+        let settings =
+            |options: &SetupOptions| Settings::new(options, Some(&template), Layout::Flows);
         let kept = settings(&SetupOptions::default());
         assert_eq!((kept.shards, kept.codec.as_str()), (3, "default"));
-        let codec = Some(Codec::BestCompression);
-        let changed = settings(&SetupOptions { shards: Some(2), codec, ..SetupOptions::default() });
+        assert_eq!(kept.sort, Some(index["sort"].clone()));
+        let (codec, sort) = (Some(Codec::BestCompression), Some(IndexSort::None));
+        let options = SetupOptions { shards: Some(2), codec, sort, ..SetupOptions::default() };
+        let changed = settings(&options);
         assert_eq!((changed.shards, changed.codec.as_str()), (2, "best_compression"));
+        assert_eq!(changed.sort, None);
         assert!(!template.to_string().contains("{index}"));
+    }
+
+    #[test]
+    fn an_archive_from_before_stays_as_it_was_made_and_a_new_one_gets_what_its_layout_needs() {
+        let settings = |existing: Option<&Json>, layout| {
+            let settings = Settings::new(&SetupOptions::default(), existing, layout);
+            (settings.codec, settings.sort)
+        };
+        let before = json!({ "template": { "settings": { "index": { "codec": "default" } } } });
+        let plain = ("default".to_owned(), None);
+        assert_eq!(settings(Some(&before), Layout::Flows), plain);
+        assert_eq!(settings(None, Layout::Singles), plain);
+        let fields = json!(["@timestamp", "event.sequence"]);
+        let by_time = json!({ "field": fields, "order": ["asc", "asc"] });
+        let new = settings(None, Layout::Flows);
+        assert_eq!(new, ("best_compression".to_owned(), Some(by_time)));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The embedded store: a directory with a tantivy index, for one machine and without a server.
 //!
 //! `folder` knows the directory and its files, `lock` lets one process write at a time,
-//! `writer` and its `session` append and prune, `known` remembers what is stored already; `search`
-//! finds keys in order, `read` turns them into packets; `schema`, `document`, `record`, `query` and
+//! `writer` and its `session` append and prune, `known` remembers what is stored already, `batch`
+//! makes documents on all cores; `search` finds keys in order, `read` turns them into packets; `schema`, `document`, `record`, `query` and
 //! `wildcard` translate between the archive's words and tantivy's; `slices` and `status` count.
 
 mod aggregate;
+mod batch;
 mod directory;
 mod document;
 mod error;

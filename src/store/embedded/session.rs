@@ -1,6 +1,5 @@
 //! A store that is open for writing: append, commit, prune.
 
-use std::mem;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
@@ -14,6 +13,7 @@ use tantivy::query::{AllQuery, Query as IndexQuery};
 use tantivy::{Index, IndexWriter, TantivyError};
 
 use crate::packet::PacketRecord;
+use crate::store::embedded::batch::{self, Chunk};
 use crate::store::embedded::directory::{Faults, StoreDirectory};
 use crate::store::embedded::document::PacketDocument;
 use crate::store::embedded::error::{index_error, io_error};
@@ -25,7 +25,6 @@ use crate::store::embedded::query::before;
 use crate::store::embedded::room::Rooms;
 use crate::store::embedded::schema::MadeAs;
 use crate::store::embedded::search;
-use crate::store::flows::{self, Packer};
 use crate::store::{
     AppendOutcome, Layout, PruneReport, PruneScope, StoreError, StoreErrorKind, StoreResult,
 };
@@ -37,15 +36,10 @@ const PACKETS_PER_COMMIT: u64 = 400_000;
 const BYTES_PER_COMMIT: u64 = 128 << 20;
 /// Memory of each of tantivy's indexing threads; it writes a segment when this is full.
 const INDEXING_MEMORY: usize = 32 << 20;
-/// Used when there are cores enough to decode packets at the same time: with two cores a second
-/// thread was 5 % faster and took 90 MiB more.
+/// Each takes [`INDEXING_MEMORY`] and half as much again. Two keep two cores busy with single packets.
 const MOST_INDEXING_THREADS: usize = 2;
 /// Memory of documents that wait for the indexing thread.
 const QUEUE_BYTES: usize = 8 << 20;
-/// Documents and bytes that are handed over at once; one by one costs a lock each.
-const DOCUMENTS_PER_CHUNK: usize = 64;
-/// See [`DOCUMENTS_PER_CHUNK`].
-const BYTES_PER_CHUNK: usize = 256 << 10;
 /// Disk space that must be free, beside that for what is not committed yet: what is indexed
 /// beside the packets, and the lists of segments.
 const SPARE_SPACE: u64 = 16 << 20;
@@ -105,11 +99,6 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// What cannot be written as a document cannot be stored.
-fn internal(error: impl std::fmt::Display) -> TantivyError {
-    TantivyError::InternalError(error.to_string())
-}
-
 impl Session {
     /// Opens the store, and makes it if there is none.
     pub(super) fn open(folder: Folder, lock: WriterLock, kind: MadeAs) -> StoreResult<Self> {
@@ -117,9 +106,9 @@ impl Session {
         let faults = directory.faults();
         let index = folder.open_or_create(directory, kind)?;
         folder.remove_leftovers(&index)?;
-        let writer = index_writer(&folder, &index)
-            .map_err(|error| index_error(folder.operation("open for writing"), &error))?;
         let kind = MadeAs::of(&index.schema()).unwrap_or_default();
+        let writer = index_writer(&folder, &index, kind.documents)
+            .map_err(|error| index_error(folder.operation("open for writing"), &error))?;
         let known = KnownIds::new(folder.snapshot_of(&index)?, kind.documents);
         let rooms = Rooms::new(QUEUE_BYTES);
         Ok(Self {
@@ -144,56 +133,16 @@ impl Session {
                 new.push(record);
             }
         }
-        match self.kind.documents {
-            Layout::Singles => self.append_singles(&new)?,
-            Layout::Flows => self.append_stretches(&new)?,
-        }
         let stored = new.len() as u64;
         let duplicates = (batch.len() - new.len()) as u64;
-        Ok(AppendOutcome { stored, duplicates, ..AppendOutcome::default() })
-    }
-
-    fn append_singles(&mut self, new: &[&PacketRecord]) -> Result<(), Failure> {
-        let mut chunk = Chunk::default();
-        for record in new {
-            let document = PacketDocument::new(record, self.kind.payload).map_err(internal)?;
-            self.add(&mut chunk, document, &[record])?;
-        }
-        self.send(chunk)?;
-        self.commit_if_large()
-    }
-
-    fn append_stretches(&mut self, new: &[&PacketRecord]) -> Result<(), Failure> {
-        let mut packer = Packer::new().map_err(internal)?;
-        let mut chunk = Chunk::default();
-        for stretch in flows::cut(new, |_| i128::MIN..i128::MAX) {
-            let records: Vec<&PacketRecord> =
-                stretch.iter().map(|position| new[*position]).collect();
-            let document = PacketDocument::of_stretch(&records, &mut packer, self.kind.payload);
-            self.add(&mut chunk, document.map_err(internal)?, &records)?;
-        }
-        self.send(chunk)?;
-        self.commit_if_large()
-    }
-
-    fn add(
-        &mut self,
-        chunk: &mut Chunk,
-        document: PacketDocument,
-        records: &[&PacketRecord],
-    ) -> Result<(), Failure> {
-        self.pending.packets += records.len() as u64;
-        let bytes = records.iter().map(|record| record.stored.packet.data.len() as u64);
+        self.pending.packets += stored;
+        let bytes = new.iter().map(|record| record.stored.packet.data.len() as u64);
         self.pending.bytes += bytes.sum::<u64>();
-        chunk.push(document);
-        if chunk.is_full() {
-            self.send(mem::take(chunk))?;
+        batch::documents(&new, self.kind, |chunk| self.hand_over(chunk))?;
+        if self.pending.is_large() {
+            self.commit()?;
         }
-        Ok(())
-    }
-
-    fn commit_if_large(&mut self) -> Result<(), Failure> {
-        if self.pending.is_large() { self.commit() } else { Ok(()) }
+        Ok(AppendOutcome { stored, duplicates, ..AppendOutcome::default() })
     }
 
     /// Refuses a batch that would not fit on the disk while nothing has happened yet, so that
@@ -214,14 +163,11 @@ impl Session {
     fn writer(&mut self) -> tantivy::Result<&mut IndexWriter<PacketDocument>> {
         match &mut self.writer {
             Some(writer) => Ok(writer),
-            none => Ok(none.insert(index_writer(&self.folder, &self.index)?)),
+            none => Ok(none.insert(index_writer(&self.folder, &self.index, self.kind.documents)?)),
         }
     }
 
-    fn send(&mut self, mut chunk: Chunk) -> tantivy::Result<()> {
-        if chunk.documents.is_empty() {
-            return Ok(());
-        }
+    fn hand_over(&mut self, mut chunk: Chunk) -> tantivy::Result<()> {
         let room = self.rooms.take(chunk.bytes);
         for document in &mut chunk.documents {
             document.occupy(room.clone());
@@ -333,11 +279,21 @@ impl Session {
 /// Other writers are kept out by [`WriterLock`]. tantivy's own lock may be held a moment longer than
 /// its writer lives: by a process that another thread is just starting, which has all files open
 /// until it becomes another program.
-fn index_writer(folder: &Folder, index: &Index) -> tantivy::Result<IndexWriter<PacketDocument>> {
+fn index_writer(
+    folder: &Folder,
+    index: &Index,
+    documents: Layout,
+) -> tantivy::Result<IndexWriter<PacketDocument>> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = match documents {
+        Layout::Singles => cores,
+        // Most of the work is done before a stretch can be indexed.
+        Layout::Flows => cores / 2,
+    };
+    let threads = threads.clamp(1, MOST_INDEXING_THREADS);
     let open = || {
         let options = IndexWriterOptions::builder()
-            .num_worker_threads((cores / 2).clamp(1, MOST_INDEXING_THREADS))
+            .num_worker_threads(threads)
             .memory_budget_per_thread(INDEXING_MEMORY)
             .num_merge_threads(1)
             .build();
@@ -355,24 +311,6 @@ fn index_writer(folder: &Folder, index: &Index) -> tantivy::Result<IndexWriter<P
     };
     writer.set_merge_policy(Box::new(TieredMerges::new(folder.path())));
     Ok(writer)
-}
-
-/// Documents on their way to the indexing thread.
-#[derive(Debug, Default)]
-struct Chunk {
-    documents: Vec<PacketDocument>,
-    bytes: usize,
-}
-
-impl Chunk {
-    fn push(&mut self, document: PacketDocument) {
-        self.bytes += document.size();
-        self.documents.push(document);
-    }
-
-    fn is_full(&self) -> bool {
-        self.documents.len() >= DOCUMENTS_PER_CHUNK || self.bytes >= BYTES_PER_CHUNK
-    }
 }
 
 impl Pending {
