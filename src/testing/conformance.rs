@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -21,6 +22,7 @@ pub(super) const START: i128 = 1_700_000_000 * SECOND;
 pub async fn conformance(fixture: &dyn Fixture) {
     empty_store_gives_nothing(fixture).await;
     append_is_idempotent(fixture).await;
+    a_flush_beside_an_append_is_not_the_last_one_it_needs(fixture).await;
     equal_packets_of_one_capture_stay_two(fixture).await;
     captures_that_begin_alike_lose_nothing(fixture).await;
     every_field_comes_back(fixture).await;
@@ -125,6 +127,32 @@ async fn append_is_idempotent(fixture: &dyn Fixture) {
     assert_eq!(store.count(&Query::all()).await.expect("count"), 20);
     let packets = store.status().await.expect("status").packets;
     assert!(packets == Some(20) || packets > Some(20) && !fixture.stores_singles());
+}
+
+/// What was still being appended then is there after the next one.
+async fn a_flush_beside_an_append_is_not_the_last_one_it_needs(fixture: &dyn Fixture) {
+    let store = fixture.fresh().await;
+    let mut expected = 0;
+    for records in dns_capture("beside.pcap", 8_000).chunks(1_000) {
+        let records = Arc::new(records.to_vec());
+        let is_appended = AtomicBool::new(false);
+        let appending = async {
+            let appended = append(&store, &records).await;
+            is_appended.store(true, Ordering::Relaxed);
+            appended
+        };
+        let flushing = async {
+            while !is_appended.load(Ordering::Relaxed) {
+                store.flush().await.expect("flush beside an append");
+                tokio::task::yield_now().await;
+            }
+        };
+        let (appended, ()) = tokio::join!(appending, flushing);
+        assert_eq!(appended, (1_000, 0));
+        store.flush().await.expect("flush");
+        expected += 1_000;
+        assert_eq!(store.count(&Query::all()).await.expect("count"), expected);
+    }
 }
 
 async fn equal_packets_of_one_capture_stay_two(fixture: &dyn Fixture) {

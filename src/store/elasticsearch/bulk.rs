@@ -10,7 +10,7 @@ use super::partition::{Partitions, Period};
 use crate::document::Document;
 use crate::document::fields::FieldId;
 use crate::packet::{PacketRecord, Timestamp};
-use crate::store::flows::{self, Effort, PackError, Packer};
+use crate::store::flows::{self, PackError, Packer};
 use crate::store::{Layout, StoreErrorKind};
 
 /// Elastic's advice is 5 to 15 MB; the server's own limit is 100 MB.
@@ -122,7 +122,7 @@ pub(super) fn encode(
     });
     let mut indices = BTreeSet::new();
     let mut period: Option<Period> = None;
-    let mut packer = Packer::new(Effort::Usual)?;
+    let mut packer = Packer::new()?;
     for unit in units {
         let Some(time) = first_time(batch, unit) else { continue };
         let current = match period.take() {

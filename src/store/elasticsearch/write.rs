@@ -234,9 +234,12 @@ impl Batch<'_> {
 
     async fn send(&self, units: &[Unit], form: Form) -> Result<Vec<Item>, Failure> {
         let body = self.encode(units, form).await?;
-        // Noted before it is sent: a request whose answer is lost may have stored packets.
+        // Noted before it is sent: a request whose answer is lost may have stored packets; and once
+        // more behind it, since a flush meanwhile comes too early for them.
+        self.writer.unflushed().extend(body.indices.iter().cloned());
+        let reply = self.client.ask(Request::post(bulk::PATH).lines(body.lines)).await;
         self.writer.unflushed().extend(body.indices);
-        let reply: Reply = self.client.ask(Request::post(bulk::PATH).lines(body.lines)).await?;
+        let reply: Reply = reply?;
         if reply.items.len() != units.len() {
             let reason = format!("{} documents, {} answers", units.len(), reply.items.len());
             return Err(Failure::NotUnderstood(reason));

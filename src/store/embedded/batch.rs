@@ -11,7 +11,7 @@ use crate::packet::PacketRecord;
 use crate::store::Layout;
 use crate::store::embedded::document::PacketDocument;
 use crate::store::embedded::schema::MadeAs;
-use crate::store::flows::{self, Effort, Packer};
+use crate::store::flows::{self, Packer};
 
 /// Documents that are handed over at once; one by one costs a lock each.
 const DOCUMENTS_PER_CHUNK: usize = 64;
@@ -110,7 +110,7 @@ impl Maker {
         Ok(match kind.documents {
             Layout::Singles => Self::Singles { payload },
             Layout::Flows => {
-                let packer = Packer::new(Effort::Little).map_err(internal)?;
+                let packer = Packer::new().map_err(internal)?;
                 Self::Flows { payload, packer }
             }
         })

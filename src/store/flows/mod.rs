@@ -21,7 +21,7 @@ mod pack;
 pub(in crate::store) use cut::cut;
 pub(in crate::store) use document::{answering, document};
 pub(in crate::store) use order::Overlap;
-pub(in crate::store) use pack::{Effort, PackError, Packer, Unpacker};
+pub(in crate::store) use pack::{PackError, Packer, Unpacker};
 
 use crate::packet::{PacketId, PacketRecord};
 

@@ -14,25 +14,9 @@ use crate::packet::{
 
 /// Version of the bytes, which stands before them.
 const VERSION: u8 = 1;
-/// How hard to compress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Effort {
-    /// Where a processor is what limits: a sixth less of its time for the whole ingest, and
-    /// stretches that are a twentieth larger.
-    Little,
-    /// Where each byte costs again behind it.
-    Usual,
-}
-
-impl Effort {
-    /// zstd's levels: its fastest, and its own default.
-    fn level(self) -> i32 {
-        match self {
-            Self::Little => -1,
-            Self::Usual => 3,
-        }
-    }
-}
+/// zstd's level. Its own default, 3, takes a sixth more of the time of a whole ingest, and stretches
+/// are a twentieth smaller; where Elasticsearch compresses them again, they are not.
+const LEVEL: i32 = -1;
 
 /// The packets of a stretch but for their captured bytes, which follow one behind the other.
 #[derive(Serialize, Deserialize)]
@@ -78,8 +62,8 @@ pub(in crate::store) struct Packer {
 }
 
 impl Packer {
-    pub(in crate::store) fn new(effort: Effort) -> Result<Self, PackError> {
-        let mut compressor = Compressor::new(effort.level())?;
+    pub(in crate::store) fn new() -> Result<Self, PackError> {
+        let mut compressor = Compressor::new(LEVEL)?;
         // Damage must not pass for what was captured.
         compressor.include_checksum(true)?;
         Ok(Self { compressor, plain: Vec::new() })
@@ -270,14 +254,14 @@ mod tests {
     }
 
     fn packed() -> Vec<u8> {
-        Packer::new(Effort::Usual).unwrap().pack(&records().iter().collect::<Vec<_>>()).unwrap()
+        Packer::new().unwrap().pack(&records().iter().collect::<Vec<_>>()).unwrap()
     }
 
     #[test]
     fn what_was_packed_comes_back() {
         let stored: Vec<StoredPacket> = records().into_iter().map(|record| record.stored).collect();
         assert_eq!(unpacked(&packed()).unwrap(), stored);
-        let mut packer = Packer::new(Effort::Usual).unwrap();
+        let mut packer = Packer::new().unwrap();
         for record in records() {
             assert_eq!(unpacked(&packer.pack(&[&record]).unwrap()).unwrap(), [record.stored]);
         }
