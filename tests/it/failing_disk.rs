@@ -14,6 +14,8 @@ const PIECES: usize = 1_000;
 const PACKETS: u32 = 10_000;
 /// Between two pieces.
 const PAUSE: Duration = Duration::from_millis(30);
+/// Pieces that come while the disk is full: for longer than a busy ingest waits with a flush.
+const FULL_PIECES: usize = 230;
 
 /// The packets come in small pieces, so that mostly some are appended and not yet safe when there is no
 /// room any more; the disk is filled again until that is so.
@@ -39,10 +41,10 @@ fn a_watching_ingest_waits_for_room_and_reads_again_what_was_not_safe() {
     let mut writer = OpenOptions::new().append(true).open(file).unwrap();
     let mut is_full = false;
     for (number, piece) in records.chunks(records.len().div_ceil(PIECES)).enumerate() {
-        if !is_full && number % 200 == 100 && !has_failed() {
+        if !is_full && number % FULL_PIECES == 0 && number > 0 && !has_failed() {
             disk.fill();
             is_full = true;
-        } else if is_full && number % 200 == 199 {
+        } else if is_full && number % FULL_PIECES == FULL_PIECES - 1 {
             disk.empty();
             is_full = false;
         }

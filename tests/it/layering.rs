@@ -74,7 +74,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("walkdir", &["ingest"]),
     ("globset", &["ingest/discover"]),
     ("notify", &["ingest/discover"]),
-    ("libc", &["ingest/lease.rs"]),
+    ("libc", &["ingest/lease.rs", "cli/allocator.rs"]),
     ("regex_syntax", &["store/pushdown/text.rs"]),
     ("winnow", &["query"]),
     ("regex", &["query"]),
