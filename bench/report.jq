@@ -204,40 +204,39 @@ def markdown:
     ] | join("\n");
 
 # Of bench/settings: each setting beside the default, which comes first.
+# A figure, and what it is of that of the first row.
+def compared($figures; $name; $first; f):
+  ($figures | middle($name)) as $value
+  | "\($value | f) (× \($value / ($figures | middle($first)) | digits))";
+
 def settings_table:
   figures as $figures
-  | def compared($name; $default; f):
-      ($figures | middle($name)) as $value
-      | "\($value | f) (× \($value / ($figures | middle($default)) | digits))";
-    (parts_with("cpu") | map(select(endswith(".ingest")) | rtrimstr(".ingest"))) as $names
+  | (parts_with("cpu") | map(select(endswith(".ingest")) | rtrimstr(".ingest"))) as $names
   | [["settings", "ingest, packets/s", "on disk, of the capture", "fetch, packets/s", "one host, packets/s", "first packet, s", "server's CPU of ingest, s"]]
   + [$names[] | [
       .,
-      compared("\(.).ingest.rate"; "\($names[0]).ingest.rate"; grouped),
+      compared($figures; "\(.).ingest.rate"; "\($names[0]).ingest.rate"; grouped),
       ($figures | middle("capture.size")) as $capture
-        | compared("\(.).store.size"; "\($names[0]).store.size"; . / $capture | digits),
-      compared("\(.).fetch.rate"; "\($names[0]).fetch.rate"; grouped),
-      compared("\(.).host.rate"; "\($names[0]).host.rate"; grouped),
-      compared("\(.).fetch.first"; "\($names[0]).fetch.first"; digits),
-      compared("\(.).ingest.server_cpu"; "\($names[0]).ingest.server_cpu"; digits)
+        | compared($figures; "\(.).store.size"; "\($names[0]).store.size"; . / $capture | digits),
+      compared($figures; "\(.).fetch.rate"; "\($names[0]).fetch.rate"; grouped),
+      compared($figures; "\(.).host.rate"; "\($names[0]).host.rate"; grouped),
+      compared($figures; "\(.).fetch.first"; "\($names[0]).fetch.first"; digits),
+      compared($figures; "\(.).ingest.server_cpu"; "\($names[0]).ingest.server_cpu"; digits)
     ]]
   | table;
 
 def forms_table:
   figures as $figures
-  | def compared($name; $default; f):
-      ($figures | middle($name)) as $value
-      | "\($value | f) (× \($value / ($figures | middle($default)) | digits))";
-    (parts_with("bytes") | map(rtrimstr(".paged"))) as $names
+  | (parts_with("bytes") | map(rtrimstr(".paged"))) as $names
   | ($figures | middle("capture.size")) as $capture
   | [["form", "posted, packets/s", "server's CPU of that, s", "on disk, of the capture", "paged, packets/s", "bytes of the pages, of the capture"]]
   + [$names[] | [
       .,
-      compared("\(.).posted.rate"; "\($names[0]).posted.rate"; grouped),
-      compared("\(.).posted.server_cpu"; "\($names[0]).posted.server_cpu"; digits),
-      compared("\(.).stored.size"; "\($names[0]).stored.size"; . / $capture | digits),
-      compared("\(.).paged.rate"; "\($names[0]).paged.rate"; grouped),
-      compared("\(.).paged.bytes"; "\($names[0]).paged.bytes"; . / $capture | digits)
+      compared($figures; "\(.).posted.rate"; "\($names[0]).posted.rate"; grouped),
+      compared($figures; "\(.).posted.server_cpu"; "\($names[0]).posted.server_cpu"; digits),
+      compared($figures; "\(.).stored.size"; "\($names[0]).stored.size"; . / $capture | digits),
+      compared($figures; "\(.).paged.rate"; "\($names[0]).paged.rate"; grouped),
+      compared($figures; "\(.).paged.bytes"; "\($names[0]).paged.bytes"; . / $capture | digits)
     ]]
   | table;
 

@@ -15,6 +15,8 @@ const SMILE_SEPARATOR: u8 = 0xff;
 
 /// Groups of fields, or fields, without which a packet cannot be given back.
 const BYTES: &[&str] = &["@timestamp", "event", "packet", "file", "observer"];
+/// Likewise of the fields below `packet`.
+const PACKET: &[&str] = &["data", "length", "captured_length", "link_type"];
 /// And what most queries ask for.
 const HOSTS: &[&str] = &["source", "destination", "related", "network"];
 
@@ -60,7 +62,12 @@ fn write_line(
                 .and_then(Json::as_object_mut)
                 .map(|create| create.remove("_id"));
         }
-        ("bytes", Some(document)) if !is_action => keep(document, BYTES),
+        ("bytes", Some(document)) if !is_action => {
+            keep(document, BYTES);
+            if let Some(packet) = document.get_mut("packet").and_then(Json::as_object_mut) {
+                keep(packet, PACKET);
+            }
+        }
         ("hosts", Some(document)) if !is_action => keep(document, &[BYTES, HOSTS].concat()),
         ("no-id" | "bytes" | "hosts", _) => {}
         _ => return Err("forms are smile, no-id, bytes and hosts".into()),
@@ -70,15 +77,8 @@ fn write_line(
     Ok(())
 }
 
-fn keep(document: &mut Map<String, Json>, groups: &[&str]) {
-    document.retain(|name, _| groups.contains(&name.as_str()));
-    if let (false, Some(packet)) =
-        (groups.contains(&"source"), document.get_mut("packet").and_then(Json::as_object_mut))
-    {
-        packet.retain(|name, _| {
-            ["data", "length", "captured_length", "link_type"].contains(&&**name)
-        });
-    }
+fn keep(object: &mut Map<String, Json>, names: &[&str]) {
+    object.retain(|name, _| names.contains(&name.as_str()));
 }
 
 /// A value whose `data` is bytes, where the format has such a type.

@@ -99,36 +99,36 @@ fn pieces<'p, 'a>(units: &'p [Unit<'a>]) -> Vec<&'p [Unit<'a>]> {
 }
 
 /// Makes documents, one after the other.
-enum Maker {
-    Singles { payload: bool },
-    Flows { payload: bool, packer: Packer },
+struct Maker {
+    payload: bool,
+    /// Where documents are stretches.
+    packer: Option<Packer>,
 }
 
 impl Maker {
     fn new(kind: MadeAs) -> tantivy::Result<Self> {
-        let payload = kind.payload;
-        Ok(match kind.documents {
-            Layout::Singles => Self::Singles { payload },
-            Layout::Flows => {
-                let packer = Packer::new().map_err(internal)?;
-                Self::Flows { payload, packer }
-            }
-        })
+        let packer = match kind.documents {
+            Layout::Singles => None,
+            Layout::Flows => Some(Packer::new().map_err(internal)?),
+        };
+        Ok(Self { payload: kind.payload, packer })
     }
 
     fn make(&mut self, piece: &[Unit<'_>]) -> tantivy::Result<Chunk> {
-        let documents: Vec<PacketDocument> = match self {
-            Self::Singles { payload } => {
-                let packets = piece.iter().flatten();
-                let documents = packets.map(|packet| PacketDocument::new(packet, *payload));
-                documents.collect::<Result<_, _>>().map_err(internal)?
+        let mut documents = Vec::with_capacity(piece.len());
+        for unit in piece {
+            match &mut self.packer {
+                Some(packer) => documents.push(
+                    PacketDocument::of_stretch(unit, packer, self.payload).map_err(internal)?,
+                ),
+                None => {
+                    for packet in unit {
+                        documents
+                            .push(PacketDocument::new(packet, self.payload).map_err(internal)?);
+                    }
+                }
             }
-            Self::Flows { payload, packer } => {
-                let documents =
-                    piece.iter().map(|unit| PacketDocument::of_stretch(unit, packer, *payload));
-                documents.collect::<Result<_, _>>().map_err(internal)?
-            }
-        };
+        }
         let bytes = documents.iter().map(PacketDocument::size).sum();
         Ok(Chunk { documents, bytes })
     }

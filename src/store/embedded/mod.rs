@@ -2,8 +2,9 @@
 //!
 //! `folder` knows the directory and its files, `lock` lets one process write at a time,
 //! `writer` and its `session` append and prune, `known` remembers what is stored already, `batch`
-//! makes documents on all cores; `search` finds keys in order, `read` turns them into packets; `schema`, `document`, `record`, `query` and
-//! `wildcard` translate between the archive's words and tantivy's; `slices` and `status` count.
+//! makes documents on all cores; `search` finds keys in order, `read` turns them into packets;
+//! `schema`, `document`, `record`, `query` and `wildcard` translate between the archive's words and
+//! tantivy's; `slices` and `status` count.
 
 mod aggregate;
 mod batch;
