@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use serde_json::{Value as Json, json};
 
-use super::answer::Failure;
+use super::answer::{self, Failure};
 use super::archive::Archive;
-use super::client::{Client, Request};
+use super::client::Client;
 use super::page::LAST_TIME;
 use super::{dsl, ports, search};
 use crate::document::fields::FieldId;
@@ -120,10 +120,8 @@ async fn count(
     Ok(counts)
 }
 
-/// Asks all shards; a part of the packets must never pass for all of them.
 pub(super) async fn ask(client: &Client, archive: &Archive, body: &Json) -> Result<Json, Failure> {
-    let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
-    client.ask(Request::post(path).json(body)).await
+    answer::parse(&client.search(&archive.name, body).await?)
 }
 
 /// Bytes on the wire.

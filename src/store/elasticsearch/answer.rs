@@ -65,6 +65,14 @@ pub(super) struct Cause {
     reason: Option<String>,
     #[serde(default)]
     caused_by: Option<Box<Cause>>,
+    /// What shards had to say to a search; each kind of reason once.
+    #[serde(default)]
+    failed_shards: Vec<FailedShard>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FailedShard {
+    reason: Box<Cause>,
 }
 
 /// More of a web page or a stack trace helps nobody.
@@ -156,7 +164,8 @@ impl Refusal {
     /// The error with the innermost of its causes, which usually is the helpful one.
     pub(super) fn of(status: u16, cause: Cause) -> Self {
         let mut reason = cause.reason.unwrap_or_else(|| cause.name.clone());
-        let mut inner = cause.caused_by;
+        let mut of_shards = cause.failed_shards.into_iter().map(|shard| shard.reason);
+        let mut inner = cause.caused_by.or_else(|| of_shards.next());
         while let Some(next) = inner {
             if next.caused_by.is_none()
                 && let Some(text) = &next.reason
@@ -195,6 +204,11 @@ impl Refusal {
     }
 }
 
+/// Reads an answer.
+pub(super) fn parse<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, Failure> {
+    serde_json::from_slice(answer).map_err(|error| Failure::NotUnderstood(error.to_string()))
+}
+
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(REASON_LIMIT) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -220,6 +234,18 @@ mod tests {
         let is_lost = |index| Failure::refused(404, body(index).as_bytes()).is_of_lost_partition();
         assert!(is_lost("pcap-singles-2025.10") && is_lost("pcap-singles-2025.10.03.17"));
         assert!(!is_lost("pcap-singles") && !is_lost("pcap-singles-setup") && !is_lost("a-b7"));
+    }
+
+    #[test]
+    fn what_a_shard_says_is_told() {
+        let body = r#"{"error":{"type":"search_phase_execution_exception",
+            "reason":"Partial shards failure","phase":"query","failed_shards":[{"shard":0,
+            "index":"pcap-2025.10","reason":{"type":"index_not_found_exception",
+            "reason":"no such index [pcap-2025.10]"}}]},"status":503}"#;
+        let failure = Failure::refused(503, body.as_bytes());
+        let reason = "Partial shards failure: no such index [pcap-2025.10]";
+        assert_eq!(failure.to_string(), reason);
+        assert!(failure.may_be_of_a_lost_shard() && !failure.is_of_lost_partition());
     }
 
     #[test]

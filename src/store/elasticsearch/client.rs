@@ -16,10 +16,11 @@ use elasticsearch::http::headers::{
 };
 use elasticsearch::http::transport::{Transport, TransportBuilder};
 use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 use tracing::debug;
 use url::Url;
 
-use super::answer::Failure;
+use super::answer::{self, Failure};
 use super::nodes::{Node, Nodes};
 use crate::store::{
     Access, Credentials, Secret, StoreError, StoreErrorKind, StoreResult, StoreUrl,
@@ -29,6 +30,15 @@ use crate::store::{
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(3);
 /// Partitions that may go, one after the other, while one question is asked.
 const LOST_PARTITIONS: u32 = 5;
+/// How long to wait each time before asking again what some shard did not answer. An index that
+/// is removed is still named for as long as its node takes to close it.
+pub(super) const PAUSES: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+];
 
 /// The server with one caller's credentials.
 #[derive(Clone)]
@@ -98,7 +108,7 @@ impl Request {
         self
     }
 
-    pub(super) fn json(mut self, body: &serde_json::Value) -> Self {
+    pub(super) fn json(mut self, body: &Json) -> Self {
         self.body = Some(Bytes::from(body.to_string()));
         self
     }
@@ -164,7 +174,28 @@ impl Client {
     /// Asks, and reads the answer as JSON.
     pub(super) async fn ask<T: DeserializeOwned>(&self, request: Request) -> Result<T, Failure> {
         let body = self.send(request).await?;
-        serde_json::from_slice(&body).map_err(|error| Failure::NotUnderstood(error.to_string()))
+        answer::parse(&body)
+    }
+
+    /// Searches all of an index; a part of the packets must never pass for all of them.
+    pub(super) async fn search(&self, index: &str, body: &Json) -> Result<Bytes, Failure> {
+        let path = format!("{index}/_search?allow_partial_search_results=false");
+        self.send_patiently(Request::post(path).json(body)).await
+    }
+
+    /// Asks again for a while what some shard does not answer.
+    pub(super) async fn send_patiently(&self, request: Request) -> Result<Bytes, Failure> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            let failure = match self.send(request.clone()).await {
+                // Whether the server is away at all, the caller wants to know at once.
+                Err(failure @ Failure::Refused(_)) if failure.may_be_of_a_lost_shard() => failure,
+                answered => return answered,
+            };
+            let Some(pause) = pauses.next() else { return Err(failure) };
+            debug!(error = %failure, "not all shards were found");
+            tokio::time::sleep(*pause).await;
+        }
     }
 
     /// Asks, and gives the answer's body, if it is no error.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value as Json, json};
 
-use super::answer::Failure;
+use super::answer::{Failure, parse};
 use super::document::{Decoder, SourceFields, StretchFields};
 use crate::packet::StoredPacket;
 use crate::store::flows::Unpacker;
@@ -231,18 +231,17 @@ impl Extent {
 }
 
 #[derive(Deserialize)]
-struct Count {
-    count: u64,
+struct Counted {
     #[serde(rename = "_shards")]
     shards: Shards,
+    hits: TotalHits,
 }
 
-/// Reads the answer to a count.
-pub(super) fn count(answer: &[u8]) -> Result<u64, Failure> {
-    let answer: Count = serde_json::from_slice(answer)
-        .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+/// Reads how many documents were found.
+pub(super) fn total(answer: &[u8]) -> Result<u64, Failure> {
+    let answer: Counted = parse(answer)?;
     match answer.shards.failed {
-        0 => Ok(answer.count),
+        0 => Ok(answer.hits.total.value),
         failed => Err(incomplete(failed)),
     }
 }
@@ -278,8 +277,7 @@ struct Documents {
 
 /// Reads the answer to an estimate; a packet that stands in two stretches counts twice.
 pub(super) fn estimate(answer: &[u8], layout: Layout) -> Result<Estimate, Failure> {
-    let answer: Sized = serde_json::from_slice(answer)
-        .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+    let answer: Sized = parse(answer)?;
     if answer.shards.failed > 0 {
         return Err(incomplete(answer.shards.failed));
     }
@@ -297,8 +295,7 @@ fn incomplete(failed: u64) -> Failure {
 
 /// Reads an answer to which every shard has contributed.
 fn whole<'a, H: Deserialize<'a>>(answer: &'a [u8]) -> Result<Answer<H>, Failure> {
-    let answer: Answer<H> = serde_json::from_slice(answer)
-        .map_err(|error| Failure::NotUnderstood(error.to_string()))?;
+    let answer: Answer<H> = parse(answer)?;
     if answer.timed_out || answer.shards.failed > 0 {
         return Err(incomplete(answer.shards.failed));
     }
@@ -365,9 +362,9 @@ mod tests {
                 Page::read(answer(timed_out, failed).as_bytes(), Layout::Singles).unwrap_err();
             assert!(matches!(failure, Failure::Incomplete(_)), "{failure}");
         }
-        let answer = |failed: u64| json!({ "count": 7, "_shards": { "failed": failed } });
-        assert_eq!(count(answer(0).to_string().as_bytes()).unwrap(), 7);
-        let failure = count(answer(1).to_string().as_bytes()).unwrap_err();
+        let answer = |failed: u64| json!({ "_shards": { "failed": failed }, "hits": { "total": { "value": 7 } } });
+        assert_eq!(total(answer(0).to_string().as_bytes()).unwrap(), 7);
+        let failure = total(answer(1).to_string().as_bytes()).unwrap_err();
         assert!(matches!(failure, Failure::Incomplete(_)), "{failure}");
     }
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
 use super::ahead::Ahead;
-use super::answer::Failure;
-use super::client::{Client, Request};
+use super::answer::{self, Failure};
+use super::client::{Client, PAUSES, Request};
 use super::dsl;
 use super::page::{Extent, Page, SortKey};
 use crate::packet::StoredPacket;
@@ -131,7 +132,8 @@ impl Cursor {
 
 impl Search {
     async fn run(self: Arc<Self>, pages: mpsc::Sender<Packets>) {
-        let mut cursor = match self.open().await {
+        let opened = self.client.send_patiently(self.opening()).await;
+        let mut cursor = match opened.and_then(|answer| snapshot_of(&answer)) {
             Ok(snapshot) => Cursor::new(snapshot, self.order),
             Err(failure) => return self.end(&pages, self.error(failure)).await,
         };
@@ -159,23 +161,31 @@ impl Search {
         pages.send(Err(error)).await.ok();
     }
 
-    /// Reads to the end, over as many snapshots as it takes, as long as each brings it further.
+    /// Reads to the end, over as many snapshots as it takes, as long as they bring it further.
     async fn read(
         self: &Arc<Self>,
         cursor: &mut Cursor,
         pages: &mpsc::Sender<Packets>,
     ) -> Result<(), Failure> {
-        let mut renewed_at = None;
+        let mut pauses = PAUSES.iter();
+        let mut read = 0;
         loop {
             let failure = match self.read_snapshot(cursor, pages).await {
                 Err(failure) if failure.may_be_of_a_lost_shard() => failure,
                 ended => return ended,
             };
-            if renewed_at.is_some_and(|documents| cursor.documents <= documents) {
-                return Err(failure);
+            debug!(error = %failure, "a snapshot is lost");
+            if cursor.documents > read {
+                read = cursor.documents;
+                pauses = PAUSES.iter();
             }
-            self.renew(cursor, failure).await?;
-            renewed_at = Some(cursor.documents);
+            loop {
+                let Some(pause) = pauses.next() else { return Err(failure) };
+                tokio::time::sleep(*pause).await;
+                if self.renew(cursor, &failure).await? {
+                    break;
+                }
+            }
         }
     }
 
@@ -237,24 +247,25 @@ impl Search {
         Ok(())
     }
 
-    /// A snapshot goes with a node that held a part of it; the documents are on other nodes too.
-    /// Goes on in a new snapshot if that certainly gives the same packets.
-    async fn renew(&self, cursor: &mut Cursor, failure: Failure) -> Result<(), Failure> {
-        debug!(error = %failure, "a snapshot is lost");
-        let snapshot = self.open().await.map_err(|_| failure.clone())?;
+    /// A snapshot goes with a node that held a part of it, or with an index; the documents may be
+    /// elsewhere too. Goes to a new snapshot if that certainly gives the same packets, and fails
+    /// if it certainly does not.
+    async fn renew(&self, cursor: &mut Cursor, failure: &Failure) -> Result<bool, Failure> {
+        let opened = self.client.send(self.opening()).await;
+        let Ok(snapshot) = opened.and_then(|answer| snapshot_of(&answer)) else { return Ok(false) };
         let lost = cursor.snapshot.clone();
-        let error = match self.extent(&snapshot, cursor.after.as_ref()).await {
+        let renewed = match self.extent(&snapshot, cursor.after.as_ref()).await {
             Ok(extent) if cursor.renew(&extent) => {
                 self.close(&lost).await;
-                return Ok(());
+                return Ok(true);
             }
-            Ok(_) => Failure::Incomplete(format!(
+            Ok(_) => Err(Failure::Incomplete(format!(
                 "their snapshot is lost ({failure}), and the archive has others now; ask again"
-            )),
-            Err(_) => failure,
+            ))),
+            Err(_) => Ok(false),
         };
         self.close(&snapshot).await;
-        Err(error)
+        renewed
     }
 
     /// Finds out how many documents there are. Not asked for before the first page is there: it
@@ -316,13 +327,9 @@ impl Search {
         self.client.send(Request::post(path).json(&body)).await
     }
 
-    async fn open(&self) -> Result<String, Failure> {
-        let path = format!("{}/_pit?keep_alive={KEEP_ALIVE}", self.index);
-        let answer: Json = self.client.ask(Request::post(path)).await?;
-        match answer["id"].as_str() {
-            Some(id) => Ok(id.to_owned()),
-            None => Err(Failure::NotUnderstood("a snapshot without id".to_owned())),
-        }
+    /// Asks for a snapshot.
+    fn opening(&self) -> Request {
+        Request::post(format!("{}/_pit?keep_alive={KEEP_ALIVE}", self.index))
     }
 
     async fn close(&self, snapshot: &str) {
@@ -331,6 +338,15 @@ impl Search {
             debug!(error = %failure, "the server keeps a snapshot until it expires");
         }
     }
+}
+
+/// Reads the answer to [`Search::opening`].
+fn snapshot_of(answer: &[u8]) -> Result<String, Failure> {
+    #[derive(Deserialize)]
+    struct Opened {
+        id: String,
+    }
+    Ok(answer::parse::<Opened>(answer)?.id)
 }
 
 #[cfg(test)]

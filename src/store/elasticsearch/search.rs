@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::answer::Failure;
 use super::archive::Archive;
-use super::client::{Client, Request};
+use super::client::Client;
 use super::paging::{self, Search};
 use super::{dsl, page};
 use crate::document::fields::FieldId;
@@ -66,12 +66,11 @@ pub(super) async fn count_of(
     archive: &Archive,
     clause: &Json,
 ) -> StoreResult<u64> {
-    let index = &archive.name;
-    let body = json!({ "query": clause });
-    let answer = client.send(Request::post(format!("{index}/_count")).json(&body)).await;
-    let count = answer.and_then(|answer| page::count(&answer));
-    count
-        .map_err(|failure| failure.during_opening(format!("count in {}/{index}", client.address())))
+    let body = json!({ "size": 0, "query": clause, "track_total_hits": true });
+    let answer = client.search(&archive.name, &body).await;
+    answer.and_then(|answer| page::total(&answer)).map_err(|failure| {
+        failure.during_opening(format!("count in {}/{}", client.address(), archive.name))
+    })
 }
 
 /// How many packets `query` finds, and their captured bytes.
@@ -104,8 +103,7 @@ pub(super) async fn weigh(
             "packets": sum(FieldId::NetworkPackets),
         },
     });
-    let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
-    page::estimate(&client.send(Request::post(path).json(&body)).await?, layout)
+    page::estimate(&client.search(&archive.name, &body).await?, layout)
 }
 
 /// How the archive goes about `query`: the search as it is sent, without page and snapshot.

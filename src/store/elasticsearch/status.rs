@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::answer::Failure;
+use super::answer::{self, Failure};
 use super::archive::{Archive, Meta};
 use super::client::{Client, Request};
 use super::partition::day_name;
@@ -171,8 +171,7 @@ fn time_of(source: &Json, field: &str) -> Option<Timestamp> {
 }
 
 async fn ask(client: &Client, archive: &Archive, body: &Json) -> Result<Json, Failure> {
-    let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
-    client.ask(Request::post(path).json(body)).await
+    answer::parse(&client.search(&archive.name, body).await?)
 }
 
 /// Days without packets between the first day and the last, in runs.

@@ -3,9 +3,9 @@
 use futures::TryStreamExt as _;
 use serde_json::{Value as Json, json};
 
-use super::answer::Failure;
+use super::answer::{self, Failure};
 use super::archive::Archive;
-use super::client::{Client, Request};
+use super::client::Client;
 use super::search;
 use crate::document::fields::FieldId;
 use crate::packet::{LinkType, Timestamp};
@@ -58,8 +58,7 @@ async fn count(client: &Client, archive: &Archive, clause: &Json) -> Result<Surv
                 "needs_pcapng": { "filter": needs_pcapng() },
             },
         });
-        let path = format!("{}/_search?allow_partial_search_results=false", archive.name);
-        let answer: Json = client.ask(Request::post(path).json(&body)).await?;
+        let answer: Json = answer::parse(&client.search(&archive.name, &body).await?)?;
         let found = &answer["aggregations"];
         survey.needs_pcapng |= found["needs_pcapng"]["doc_count"].as_u64() != Some(0);
         for bucket in found["link_types"]["buckets"].as_array().into_iter().flatten() {
