@@ -77,10 +77,8 @@ impl<'a> Document<'a> {
     #[must_use]
     pub fn of(record: &'a PacketRecord) -> Self {
         let mut document = Self { values: Vec::with_capacity(40) };
-        document.add_packet(&record.stored);
-        document.add_layers(&record.layers);
-        document.add_application(&record.layers);
-        document.values.sort_by_key(|(id, _)| *id);
+        document.add_all(record);
+        document.values.sort_by_key(|(field, _)| *field);
         document
     }
 
@@ -97,38 +95,51 @@ impl<'a> Document<'a> {
     /// tell a packet's place, time or bytes.
     #[must_use]
     pub fn of_several(records: &[&'a PacketRecord], is_wanted: impl Fn(FieldId) -> bool) -> Self {
-        let mut by_field: Vec<Vec<Value<'a>>> = vec![Vec::new(); FieldId::ALL.len()];
+        let mut document = Self { values: Vec::with_capacity(64) };
         let mut told: Vec<&PacketRecord> = Vec::new();
         for record in records {
             // Most packets of a conversation say what another has said, but for their lengths.
             let is_told = told.iter().rev().take(LOOKED_BACK).any(|one| says_the_same(one, record));
-            let document = if is_told {
-                Self::of_lengths(record)
+            if is_told {
+                document.add_lengths(record);
             } else {
                 told.push(record);
-                Self::of(record)
-            };
-            for (field, value) in document.values {
-                let known = &mut by_field[field as usize];
-                if is_wanted(field) && !known.contains(&value) {
-                    known.push(value);
-                }
+                document.add_all(record);
             }
         }
-        let fields = FieldId::ALL.iter().zip(by_field);
-        let values =
-            fields.flat_map(|(field, values)| values.into_iter().map(|value| (*field, value)));
-        Self { values: values.collect() }
+        document.values.retain(|(field, _)| is_wanted(*field));
+        document.values.sort_by_key(|(field, _)| *field);
+        document.keep_each_once();
+        document
+    }
+
+    /// Of the values of a field that are the same, the first stays; they are sorted by field.
+    fn keep_each_once(&mut self) {
+        let mut kept: Vec<(FieldId, Value<'a>)> = Vec::with_capacity(self.values.len());
+        let mut start = 0;
+        for (field, value) in self.values.drain(..) {
+            if kept.last().is_some_and(|(last, _)| *last != field) {
+                start = kept.len();
+            }
+            if !kept[start..].iter().any(|(_, known)| *known == value) {
+                kept.push((field, value));
+            }
+        }
+        self.values = kept;
     }
 
     /// What [`says_the_same`] does not look at and what a packet can be found by.
-    fn of_lengths(record: &PacketRecord) -> Self {
-        let mut document = Self { values: Vec::with_capacity(2) };
-        document.add_number(FieldId::PacketLength, record.stored.packet.original_length);
+    fn add_lengths(&mut self, record: &PacketRecord) {
+        self.add_number(FieldId::PacketLength, record.stored.packet.original_length);
         if let Some(length) = record.layers.payload_length {
-            document.add_number(FieldId::PacketPayloadLength, length);
+            self.add_number(FieldId::PacketPayloadLength, length);
         }
-        document
+    }
+
+    fn add_all(&mut self, record: &'a PacketRecord) {
+        self.add_packet(&record.stored);
+        self.add_layers(&record.layers);
+        self.add_application(&record.layers);
     }
 
     /// Gives a field this value and no other.

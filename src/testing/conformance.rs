@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use futures::TryStreamExt as _;
+use futures::{FutureExt as _, TryStreamExt as _};
 
 use crate::packet::{
     CapturedPacket, Extras, Interface, LinkType, PacketId, PacketRecord, StoredPacket, Timestamp,
@@ -23,6 +23,7 @@ pub async fn conformance(fixture: &dyn Fixture) {
     empty_store_gives_nothing(fixture).await;
     append_is_idempotent(fixture).await;
     a_flush_beside_an_append_is_not_the_last_one_it_needs(fixture).await;
+    a_flush_that_was_given_up_is_made_up_for(fixture).await;
     equal_packets_of_one_capture_stay_two(fixture).await;
     captures_that_begin_alike_lose_nothing(fixture).await;
     every_field_comes_back(fixture).await;
@@ -153,6 +154,15 @@ async fn a_flush_beside_an_append_is_not_the_last_one_it_needs(fixture: &dyn Fix
         expected += 1_000;
         assert_eq!(store.count(&Query::all()).await.expect("count"), expected);
     }
+}
+
+/// Who waits for a flush may stop to wait; the next one has its work to do.
+async fn a_flush_that_was_given_up_is_made_up_for(fixture: &dyn Fixture) {
+    let store = fixture.fresh().await;
+    append(&store, &dns_capture("given-up.pcap", 100)).await;
+    let is_done = store.flush().now_or_never().is_some();
+    store.flush().await.expect("flush");
+    assert_eq!(store.count(&Query::all()).await.expect("count"), 100, "at once: {is_done}");
 }
 
 async fn equal_packets_of_one_capture_stay_two(fixture: &dyn Fixture) {

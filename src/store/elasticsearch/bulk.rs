@@ -59,7 +59,7 @@ pub(super) fn cut(
     let mut bytes = 0;
     for unit in units {
         let of_packets = unit.iter().map(|position| &batch[*position]);
-        let estimate: usize = of_packets.map(|record| estimated_bytes(record, payload)).sum();
+        let estimate = estimated_bytes(of_packets, layout, payload);
         match bodies.last_mut() {
             Some(body) if bytes + estimate <= BODY_BYTES => body.push(unit),
             _ => {
@@ -72,12 +72,24 @@ pub(super) fn cut(
     bodies
 }
 
-fn estimated_bytes(record: &PacketRecord, payload: bool) -> usize {
-    let packet = &record.stored.packet;
-    let comments: usize = packet.comments().iter().map(String::len).sum();
-    // Mostly a packet's bytes are text in a small part; where they all are, it is four times that.
-    let terms = if payload { packet.data.len() } else { 0 };
-    packet.data.len().div_ceil(3) * 4 + terms + comments + DOCUMENT_OVERHEAD
+fn estimated_bytes<'a>(
+    records: impl Iterator<Item = &'a PacketRecord>,
+    layout: Layout,
+    payload: bool,
+) -> usize {
+    let of_packets = records.map(|record| {
+        let packet = &record.stored.packet;
+        let comments: usize = packet.comments().iter().map(String::len).sum();
+        // Mostly a packet's bytes are text in a small part; where they all are, it is four times
+        // that.
+        let terms = if payload { packet.data.len() } else { 0 };
+        packet.data.len().div_ceil(3) * 4 + terms + comments + DOCUMENT_OVERHEAD
+    });
+    match layout {
+        Layout::Singles => of_packets.sum(),
+        // Packed, and with few words for each packet.
+        Layout::Flows => of_packets.sum::<usize>() / 2,
+    }
 }
 
 /// The indices of the documents that `units` make.
@@ -101,9 +113,10 @@ fn first_time(batch: &[PacketRecord], unit: &Unit) -> Option<Timestamp> {
     first.map(|record| record.stored.packet.timestamp)
 }
 
-/// Writes the documents that `units` of `batch` make, with terms of the payload for the indices
-/// `with_payload`.
+/// Writes the documents that `units` of `batch` make into `lines`, with terms of the payload for
+/// the indices `with_payload`.
 pub(super) fn encode(
+    mut lines: Vec<u8>,
     batch: &[PacketRecord],
     units: &[Unit],
     layout: Layout,
@@ -114,12 +127,7 @@ pub(super) fn encode(
     let payload = !with_payload.is_empty();
     let positions = units.iter().flatten();
     let records = positions.filter_map(|position| batch.get(*position));
-    let estimate: usize = records.map(|record| estimated_bytes(record, payload)).sum();
-    let mut lines = Vec::with_capacity(match layout {
-        Layout::Singles => estimate,
-        // Packed, and with few words for each packet.
-        Layout::Flows => estimate / 2,
-    });
+    lines.reserve(estimated_bytes(records, layout, payload));
     let mut indices = BTreeSet::new();
     let mut period: Option<Period> = None;
     let mut packer = Packer::new()?;
@@ -366,7 +374,9 @@ mod tests {
         let units = cut(&records, Layout::Singles, false, &partitions).remove(0);
         for (form, has_address) in [(Form::Full, true), (Form::Minimal, false)] {
             let none = BTreeSet::new();
-            let body = encode(&records, &units, Layout::Singles, form, &partitions, &none).unwrap();
+            let body =
+                encode(Vec::new(), &records, &units, Layout::Singles, form, &partitions, &none)
+                    .unwrap();
             let lines = std::str::from_utf8(&body.lines).unwrap();
             let (action, document) = lines.split_once('\n').unwrap();
             let create = r#"{"create":{"_index":"p-2023.11.14","_id":""#;

@@ -8,7 +8,7 @@
 //! | `partition` | packet time → index |
 //! | `setup`, `template`, `keys`, `probe` | template, API keys, and whether they may what they should |
 //! | `kibana` | data view, saved search and dashboard |
-//! | `bulk`, `write` | packets → bulk requests, and their answers packet by packet |
+//! | `bulk`, `buffers`, `write` | packets → bulk requests, and their answers packet by packet |
 //! | `dsl`, `search`, `paging`, `ahead`, `page`, `document` | query → pages of documents → packets |
 //! | `prune`, `status`, `survey`, `aggregate` | what goes, what is there, of what kinds, how many |
 
@@ -16,6 +16,7 @@ mod aggregate;
 mod ahead;
 mod answer;
 mod archive;
+mod buffers;
 mod bulk;
 mod client;
 mod document;

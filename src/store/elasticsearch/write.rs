@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::answer::Failure;
 use super::archive::Archive;
+use super::buffers::Buffers;
 use super::bulk::{self, Body, Form, Item, Reply, Unit, Verdict};
 use super::client::{Client, Request};
 use super::partition::Partitions;
@@ -24,6 +25,7 @@ const REQUESTS_AT_ONCE: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     target: OnceCell<Target>,
+    buffers: Buffers,
     /// Indices that were written to since the last flush.
     unflushed: Mutex<BTreeSet<String>>,
 }
@@ -91,15 +93,28 @@ impl Writer {
     /// Makes visible what was appended. It is durable already: the server answers a bulk request
     /// after it has synchronised its log to disk (`index.translog.durability`, by default).
     pub(super) async fn flush(&self, client: &Client, archive: &Archive) -> StoreResult<()> {
-        let indices: Vec<String> = std::mem::take(&mut *self.unflushed()).into_iter().collect();
-        if indices.is_empty() {
+        // What stays busy soon has them again.
+        self.buffers.clear();
+        let indices = std::mem::take(&mut *self.unflushed()).into_iter().collect();
+        let mut taken = Taken { writer: self, indices };
+        if taken.indices.is_empty() {
             return Ok(());
         }
-        let refreshed = refresh(client, archive, &indices).await;
-        if refreshed.is_err() {
-            self.unflushed().extend(indices);
-        }
-        refreshed
+        refresh(client, archive, &taken.indices).await?;
+        taken.indices.clear();
+        Ok(())
+    }
+}
+
+/// Indices that a flush has taken: they are still to be flushed when it fails or is given up.
+struct Taken<'a> {
+    writer: &'a Writer,
+    indices: Vec<String>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.writer.unflushed().extend(self.indices.drain(..));
     }
 }
 
@@ -193,7 +208,10 @@ impl Batch<'_> {
         let mut outcome = AppendOutcome::default();
         let mut work = vec![(units, Form::Full)];
         while let Some((units, form)) = work.pop() {
-            let items = match self.send(&units, form).await {
+            let units = Arc::new(units);
+            let sent = self.send(&units, form).await;
+            let units = Arc::unwrap_or_clone(units);
+            let items = match sent {
                 Ok(items) => items,
                 Err(failure) if failure.has_status(413) => {
                     let (first, second) = halves(units);
@@ -232,12 +250,14 @@ impl Batch<'_> {
         Ok(outcome)
     }
 
-    async fn send(&self, units: &[Unit], form: Form) -> Result<Vec<Item>, Failure> {
+    async fn send(&self, units: &Arc<Vec<Unit>>, form: Form) -> Result<Vec<Item>, Failure> {
         let body = self.encode(units, form).await?;
+        let request = Request::post(bulk::PATH).lines(body.lines.clone());
         // Noted before it is sent: a request whose answer is lost may have stored packets; and once
         // more behind it, since a flush meanwhile comes too early for them.
         self.writer.unflushed().extend(body.indices.iter().cloned());
-        let reply = self.client.ask(Request::post(bulk::PATH).lines(body.lines)).await;
+        let reply = self.client.ask(request).await;
+        self.writer.buffers.give_back(body.lines);
         self.writer.unflushed().extend(body.indices);
         let reply: Reply = reply?;
         if reply.items.len() != units.len() {
@@ -248,16 +268,17 @@ impl Batch<'_> {
     }
 
     /// Takes some milliseconds for each megabyte: too long for the async runtime.
-    async fn encode(&self, units: &[Unit], form: Form) -> Result<Body, Failure> {
+    async fn encode(&self, units: &Arc<Vec<Unit>>, form: Form) -> Result<Body, Failure> {
         let (records, partitions) = (self.records.clone(), self.target.partitions.clone());
         let mut with_payload = BTreeSet::new();
         if self.target.payload {
             let indices = bulk::indices(&records, units, &partitions);
             with_payload = self.target.with_payload(self.client, indices).await?;
         }
-        let (units, layout) = (units.to_vec(), self.target.layout);
+        let (units, layout) = (units.clone(), self.target.layout);
+        let lines = self.writer.buffers.take();
         let written = tokio::task::spawn_blocking(move || {
-            bulk::encode(&records, &units, layout, form, &partitions, &with_payload)
+            bulk::encode(lines, &records, &units, layout, form, &partitions, &with_payload)
         });
         let written = written.await.map_err(|error| Failure::NotUnderstood(error.to_string()))?;
         written.map_err(|error| Failure::NotUnderstood(error.to_string()))

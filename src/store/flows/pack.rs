@@ -59,6 +59,7 @@ pub(in crate::store) enum PackError {
 pub(in crate::store) struct Packer {
     compressor: Compressor<'static>,
     plain: Vec<u8>,
+    compressed: Vec<u8>,
 }
 
 impl Packer {
@@ -66,7 +67,7 @@ impl Packer {
         let mut compressor = Compressor::new(LEVEL)?;
         // Damage must not pass for what was captured.
         compressor.include_checksum(true)?;
-        Ok(Self { compressor, plain: Vec::new() })
+        Ok(Self { compressor, plain: Vec::new(), compressed: Vec::new() })
     }
 
     /// Packets of one capture as bytes.
@@ -81,10 +82,13 @@ impl Packer {
             self.plain.extend_from_slice(&record.stored.packet.data);
         }
         let length = u64::try_from(self.plain.len()).unwrap_or(u64::MAX);
-        let mut packed = Vec::with_capacity(64 + self.plain.len() / 2);
+        self.compressed.clear();
+        self.compressed.reserve(zstd::zstd_safe::compress_bound(self.plain.len()));
+        self.compressor.compress_to_buffer(&self.plain, &mut self.compressed)?;
+        let mut packed = Vec::with_capacity(16 + self.compressed.len());
         packed.push(VERSION);
         packed.extend_from_slice(&length.to_le_bytes());
-        packed.extend_from_slice(&self.compressor.compress(&self.plain)?);
+        packed.extend_from_slice(&self.compressed);
         Ok(packed)
     }
 }
