@@ -168,11 +168,19 @@ impl FetchArgs {
             report(None, &progress, quiet);
         } else {
             let path = self.write.clone().unwrap_or_else(|| default_name(format));
-            let file = temporary(&path)?;
-            let out = BufWriter::with_capacity(BUFFER, file.as_file());
-            let written = progress::during(&bar, look, fetched.write(out, &progress)).await;
-            written.with_context(|| format!("write {}", path.display()))?;
-            keep(file, &path).with_context(|| format!("write {}", path.display()))?;
+            let named = || format!("write {}", path.display());
+            if is_device(&path) {
+                let device = File::create(&path).with_context(named)?;
+                let out = BufWriter::with_capacity(BUFFER, device);
+                let work = fetched.write(out, &progress);
+                progress::during(&bar, look, work).await.with_context(named)?;
+            } else {
+                let file = temporary(&path).with_context(named)?;
+                let out = BufWriter::with_capacity(BUFFER, file.as_file());
+                let work = fetched.write(out, &progress);
+                progress::during(&bar, look, work).await.with_context(named)?;
+                file.persist(&path).map_err(|error| error.error).with_context(named)?;
+            }
             report(Some(&path), &progress, quiet);
         }
         Ok(progress.packets.load(Ordering::Relaxed))
@@ -227,25 +235,18 @@ fn summary(progress: &Progress) -> String {
     format!("{packets} packets, {bytes}")
 }
 
+/// What is written to, and not replaced: a device or a pipe, behind which somebody may wait.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
+}
+
 /// A file beside the wanted one, which takes its name only when it is complete.
-fn temporary(path: &Path) -> anyhow::Result<NamedTempFile> {
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     NamedTempFile::with_prefix_in(".fetch-", folder)
-        .with_context(|| format!("write {}", path.display()))
-}
-
-/// Gives the file its name, with the mode that any new file of this user has.
-fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    let is_plain = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
-    if !is_plain {
-        // A device or pipe is written to, not replaced.
-        let mut from = file.reopen()?;
-        return io::copy(&mut from, &mut File::create(path)?).map(|_| ());
-    }
-    file.persist(path).map(|_| ()).map_err(|error| error.error)
 }
 
 /// `fetch-20261123T101500Z.pcap`

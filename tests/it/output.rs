@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use pcap_archiver::testing::{tcp_frame, udp_frame};
 
@@ -205,6 +205,28 @@ fn a_closed_pipe_is_success() {
         let ended = child.wait_with_output().unwrap();
         assert!(ended.status.success(), "{arguments:?}: {ended:?}");
     }
+}
+
+#[test]
+fn a_named_pipe_has_the_packets_as_they_come() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("many.pcap", &many(20_000));
+    sandbox.ok(&["ingest", "many.pcap"]);
+    assert!(Command::new("mkfifo").arg(sandbox.path("pipe")).status().unwrap().success());
+    let arguments = ["fetch", "-w", "pipe", "--format", "pcap"];
+    let child = sandbox.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut pipe = fs::File::open(sandbox.path("pipe")).unwrap();
+    let mut first = [0; 24];
+    pipe.read_exact(&mut first).unwrap();
+    // The pipe is full long before the end, so this is beside a fetch that goes on.
+    let names = fs::read_dir(sandbox.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with(".fetch-")).count(), 0);
+    let mut rest = Vec::new();
+    pipe.read_to_end(&mut rest).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    sandbox.ok(&["fetch", "-w", "file", "--format", "pcap"]);
+    assert!([&first[..], &rest].concat() == fs::read(sandbox.path("file")).unwrap());
 }
 
 #[test]
