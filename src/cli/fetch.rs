@@ -169,16 +169,10 @@ impl FetchArgs {
         } else {
             let path = self.write.clone().unwrap_or_else(|| default_name(format));
             let named = || format!("write {}", path.display());
-            if is_device(&path) {
-                let device = File::create(&path).with_context(named)?;
-                let out = BufWriter::with_capacity(BUFFER, device);
-                let work = fetched.write(out, &progress);
-                progress::during(&bar, look, work).await.with_context(named)?;
-            } else {
-                let file = temporary(&path).with_context(named)?;
-                let out = BufWriter::with_capacity(BUFFER, file.as_file());
-                let work = fetched.write(out, &progress);
-                progress::during(&bar, look, work).await.with_context(named)?;
+            let (out, unnamed) = open(&path).with_context(named)?;
+            let work = fetched.write(BufWriter::with_capacity(BUFFER, out), &progress);
+            progress::during(&bar, look, work).await.with_context(named)?;
+            if let Some(file) = unnamed {
                 file.persist(&path).map_err(|error| error.error).with_context(named)?;
             }
             report(Some(&path), &progress, quiet);
@@ -235,12 +229,17 @@ fn summary(progress: &Progress) -> String {
     format!("{packets} packets, {bytes}")
 }
 
-/// What is written to, and not replaced: a device or a pipe, behind which somebody may wait.
-fn is_device(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
+/// What to write to; for a plain file that is another one, which takes its name when it is complete.
+/// A device or a pipe is not replaced, and somebody may wait behind it.
+fn open(path: &Path) -> io::Result<(File, Option<NamedTempFile>)> {
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Ok((File::create(path)?, None));
+    }
+    let file = temporary(path)?;
+    Ok((file.as_file().try_clone()?, Some(file)))
 }
 
-/// A file beside the wanted one, which takes its name only when it is complete.
+/// A file beside the wanted one.
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -4,6 +4,7 @@ mod application;
 pub mod fields;
 mod json;
 pub mod payload;
+mod several;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -89,51 +90,6 @@ impl<'a> Document<'a> {
         let terms = payload::terms(&record.stored.packet.data);
         document.set(FieldId::PacketPayloadTerms, Value::Text(terms.into()));
         document
-    }
-
-    /// The values of several packets, each once, of the fields that are wanted: none of those that
-    /// tell a packet's place, time or bytes.
-    #[must_use]
-    pub fn of_several(records: &[&'a PacketRecord], is_wanted: impl Fn(FieldId) -> bool) -> Self {
-        let mut document = Self { values: Vec::with_capacity(64) };
-        let mut told: Vec<&PacketRecord> = Vec::new();
-        for record in records {
-            // Most packets of a conversation say what another has said, but for their lengths.
-            let is_told = told.iter().rev().take(LOOKED_BACK).any(|one| says_the_same(one, record));
-            if is_told {
-                document.add_lengths(record);
-            } else {
-                told.push(record);
-                document.add_all(record);
-            }
-        }
-        document.values.retain(|(field, _)| is_wanted(*field));
-        document.values.sort_by_key(|(field, _)| *field);
-        document.keep_each_once();
-        document
-    }
-
-    /// Of the values of a field that are the same, the first stays; they are sorted by field.
-    fn keep_each_once(&mut self) {
-        let mut kept: Vec<(FieldId, Value<'a>)> = Vec::with_capacity(self.values.len());
-        let mut start = 0;
-        for (field, value) in self.values.drain(..) {
-            if kept.last().is_some_and(|(last, _)| *last != field) {
-                start = kept.len();
-            }
-            if !kept[start..].iter().any(|(_, known)| *known == value) {
-                kept.push((field, value));
-            }
-        }
-        self.values = kept;
-    }
-
-    /// What [`says_the_same`] does not look at and what a packet can be found by.
-    fn add_lengths(&mut self, record: &PacketRecord) {
-        self.add_number(FieldId::PacketLength, record.stored.packet.original_length);
-        if let Some(length) = record.layers.payload_length {
-            self.add_number(FieldId::PacketPayloadLength, length);
-        }
     }
 
     fn add_all(&mut self, record: &'a PacketRecord) {
@@ -330,23 +286,6 @@ impl<'a> Document<'a> {
             _ => {}
         }
     }
-}
-
-/// Packets that one is compared with: more than a conversation has kinds of at a time.
-const LOOKED_BACK: usize = 8;
-
-/// Whether two packets have the same values in all fields but those of their place, their time
-/// on the index's clock, their bytes and their lengths.
-fn says_the_same(one: &PacketRecord, other: &PacketRecord) -> bool {
-    let StoredPacket { id: _, packet: a, origin: from } = &one.stored;
-    let StoredPacket { id: _, packet: b, origin } = &other.stored;
-    from.capture == origin.capture
-        && from.source == origin.source
-        && a.link_type == b.link_type
-        && a.extras == b.extras
-        && a.timestamp.is_indexable()
-        && b.timestamp.is_indexable()
-        && one.layers.is_like(&other.layers)
 }
 
 /// A frame number as it is stored; no capture has 2^63 frames.

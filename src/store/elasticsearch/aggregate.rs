@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{self, Failure};
+use super::answer::Failure;
 use super::archive::Archive;
 use super::client::Client;
 use super::page::LAST_TIME;
@@ -94,7 +94,7 @@ async fn count(
         "track_total_hits": true,
         "aggs": aggregations,
     });
-    let answer = ask(client, archive, &body).await?;
+    let answer = search::ask(client, archive, &body).await?;
     let found = &answer["aggregations"];
     let mut counts = Counts {
         packets: number(&answer["hits"]["total"]["value"])?,
@@ -118,10 +118,6 @@ async fn count(
         counts.top_is_exact = true;
     }
     Ok(counts)
-}
-
-pub(super) async fn ask(client: &Client, archive: &Archive, body: &Json) -> Result<Json, Failure> {
-    answer::parse(&client.search(&archive.name, body).await?)
 }
 
 /// Bytes on the wire.

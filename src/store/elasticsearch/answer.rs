@@ -164,8 +164,8 @@ impl Refusal {
     /// The error with the innermost of its causes, which usually is the helpful one.
     pub(super) fn of(status: u16, cause: Cause) -> Self {
         let mut reason = cause.reason.unwrap_or_else(|| cause.name.clone());
-        let mut of_shards = cause.failed_shards.into_iter().map(|shard| shard.reason);
-        let mut inner = cause.caused_by.or_else(|| of_shards.next());
+        let of_shard = cause.failed_shards.into_iter().next().map(|shard| shard.reason);
+        let mut inner = cause.caused_by.or(of_shard);
         while let Some(next) = inner {
             if next.caused_by.is_none()
                 && let Some(text) = &next.reason

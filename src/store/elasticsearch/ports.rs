@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::aggregate::{ask, bytes, is_exact, list, number};
+use super::aggregate::{bytes, is_exact, list, number};
 use super::answer::Failure;
 use super::archive::Archive;
 use super::client::Client;
+use super::search;
 use crate::document::fields::FieldId;
 use crate::store::aggregate::{self, Top};
 
@@ -99,7 +100,7 @@ async fn count(
         "track_total_hits": false,
         "aggs": { "ports": { "filters": { "filters": filters }, "aggs": { "bytes": bytes() } } },
     });
-    let answer = ask(client, archive, &body).await?;
+    let answer = search::ask(client, archive, &body).await?;
     let buckets = list(&answer["aggregations"]["ports"]["buckets"])?;
     let counted = candidates.iter().zip(buckets).map(|((port, _), bucket)| {
         Ok((*port, (number(&bucket["doc_count"])?, number(&bucket["bytes"]["value"])?)))

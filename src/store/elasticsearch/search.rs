@@ -4,7 +4,7 @@ use futures::future;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value as Json, json};
 
-use super::answer::Failure;
+use super::answer::{self, Failure};
 use super::archive::Archive;
 use super::client::Client;
 use super::paging::{self, Search};
@@ -58,6 +58,11 @@ pub(super) async fn count(client: &Client, archive: &Archive, query: &Query) -> 
     fetch(client.clone(), archive.clone(), query)
         .try_fold(0, |packets, _| future::ready(Ok(packets + 1)))
         .await
+}
+
+/// What all of an archive answers to a search.
+pub(super) async fn ask(client: &Client, archive: &Archive, body: &Json) -> Result<Json, Failure> {
+    answer::parse(&client.search(&archive.name, body).await?)
 }
 
 /// How many documents the server finds for a clause.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{self, Failure};
+use super::answer::Failure;
 use super::archive::{Archive, Meta};
 use super::client::{Client, Request};
 use super::partition::day_name;
@@ -144,7 +144,7 @@ async fn outermost(
     order: &str,
 ) -> Result<(u64, Option<Timestamp>), Failure> {
     let field = time.field().name;
-    let answer = ask(
+    let answer = search::ask(
         client,
         archive,
         &json!({
@@ -170,10 +170,6 @@ fn time_of(source: &Json, field: &str) -> Option<Timestamp> {
     Some(Timestamp::from_nanoseconds(time.as_nanosecond()))
 }
 
-async fn ask(client: &Client, archive: &Archive, body: &Json) -> Result<Json, Failure> {
-    answer::parse(&client.search(&archive.name, body).await?)
-}
-
 /// Days without packets between the first day and the last, in runs.
 async fn gaps(client: &Client, archive: &Archive) -> Result<Vec<String>, Failure> {
     let field = FieldId::Timestamp.field().name;
@@ -190,7 +186,7 @@ async fn gaps(client: &Client, archive: &Archive) -> Result<Vec<String>, Failure
             composite["after"] = after;
         }
         let body = json!({ "size": 0, "aggs": { "days": { "composite": composite } } });
-        let mut answer = ask(client, archive, &body).await?;
+        let mut answer = search::ask(client, archive, &body).await?;
         let days = answer["aggregations"]["days"].take();
         for bucket in days["buckets"].as_array().into_iter().flatten() {
             let milliseconds = bucket["key"]["day"].as_i64().unwrap_or_default();

@@ -3,7 +3,7 @@
 use futures::TryStreamExt as _;
 use serde_json::{Value as Json, json};
 
-use super::answer::{self, Failure};
+use super::answer::Failure;
 use super::archive::Archive;
 use super::client::Client;
 use super::search;
@@ -58,7 +58,7 @@ async fn count(client: &Client, archive: &Archive, clause: &Json) -> Result<Surv
                 "needs_pcapng": { "filter": needs_pcapng() },
             },
         });
-        let answer: Json = answer::parse(&client.search(&archive.name, &body).await?)?;
+        let answer: Json = search::ask(client, archive, &body).await?;
         let found = &answer["aggregations"];
         survey.needs_pcapng |= found["needs_pcapng"]["doc_count"].as_u64() != Some(0);
         for bucket in found["link_types"]["buckets"].as_array().into_iter().flatten() {

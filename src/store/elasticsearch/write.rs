@@ -208,10 +208,7 @@ impl Batch<'_> {
         let mut outcome = AppendOutcome::default();
         let mut work = vec![(units, Form::Full)];
         while let Some((units, form)) = work.pop() {
-            let units = Arc::new(units);
-            let sent = self.send(&units, form).await;
-            let units = Arc::unwrap_or_clone(units);
-            let items = match sent {
+            let items = match self.send(&units, form).await {
                 Ok(items) => items,
                 Err(failure) if failure.has_status(413) => {
                     let (first, second) = halves(units);
@@ -250,7 +247,7 @@ impl Batch<'_> {
         Ok(outcome)
     }
 
-    async fn send(&self, units: &Arc<Vec<Unit>>, form: Form) -> Result<Vec<Item>, Failure> {
+    async fn send(&self, units: &[Unit], form: Form) -> Result<Vec<Item>, Failure> {
         let body = self.encode(units, form).await?;
         let request = Request::post(bulk::PATH).lines(body.lines.clone());
         // Noted before it is sent: a request whose answer is lost may have stored packets; and once
@@ -268,14 +265,14 @@ impl Batch<'_> {
     }
 
     /// Takes some milliseconds for each megabyte: too long for the async runtime.
-    async fn encode(&self, units: &Arc<Vec<Unit>>, form: Form) -> Result<Body, Failure> {
+    async fn encode(&self, units: &[Unit], form: Form) -> Result<Body, Failure> {
         let (records, partitions) = (self.records.clone(), self.target.partitions.clone());
         let mut with_payload = BTreeSet::new();
         if self.target.payload {
             let indices = bulk::indices(&records, units, &partitions);
             with_payload = self.target.with_payload(self.client, indices).await?;
         }
-        let (units, layout) = (units.clone(), self.target.layout);
+        let (units, layout) = (units.to_vec(), self.target.layout);
         let lines = self.writer.buffers.take();
         let written = tokio::task::spawn_blocking(move || {
             bulk::encode(lines, &records, &units, layout, form, &partitions, &with_payload)
