@@ -1,6 +1,5 @@
 //! The command line: flags → values → one library call → report.
 
-mod allocator;
 mod fetch;
 mod ingest;
 mod ingest_report;
@@ -125,7 +124,6 @@ impl std::error::Error for UsageError {}
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    allocator::give_large_buffers_back();
     let matches = without_empty_variables(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     logging::start(cli.level(), cli.log.log_format);
