@@ -1,5 +1,7 @@
 //! Several packets as one document.
 
+use std::iter;
+
 use super::{Document, Value};
 use crate::document::fields::FieldId;
 use crate::packet::{PacketRecord, StoredPacket};
@@ -11,19 +13,29 @@ impl<'a> Document<'a> {
     pub fn of_several(records: &[&'a PacketRecord], is_wanted: impl Fn(FieldId) -> bool) -> Self {
         let mut document = Self { values: Vec::with_capacity(64) };
         let mut told: Vec<&PacketRecord> = Vec::new();
+        let mut lengths = Vec::with_capacity(2 * records.len());
         for record in records {
+            lengths.extend(lengths_of(record));
             // Most packets of a conversation say what another has said, but for their lengths.
-            let is_told = told.iter().rev().take(LOOKED_BACK).any(|one| says_the_same(one, record));
-            if is_told {
-                document.add_lengths(record);
-            } else {
-                told.push(record);
-                document.add_all(record);
+            if told.iter().rev().take(LOOKED_BACK).any(|one| says_the_same(one, record)) {
+                continue;
             }
+            if !told.last().is_some_and(|last| is_kept_alike(last, record)) {
+                document.add_packet(&record.stored);
+            }
+            document.add_layers(&record.layers);
+            document.add_application(&record.layers);
+            told.push(record);
         }
-        document.values.retain(|(field, _)| is_wanted(*field));
+        let is_length = |id| matches!(id, FieldId::PacketLength | FieldId::PacketPayloadLength);
+        document.values.retain(|(field, _)| is_wanted(*field) && !is_length(*field));
         document.values.sort_by_key(|(field, _)| *field);
         document.keep_each_once();
+        lengths.retain(|(field, _)| is_wanted(*field));
+        lengths.sort_unstable();
+        lengths.dedup();
+        document.values.extend(lengths.into_iter().map(|(id, length)| (id, Value::Number(length))));
+        document.values.sort_by_key(|(field, _)| *field);
         document
     }
 
@@ -41,22 +53,27 @@ impl<'a> Document<'a> {
         }
         self.values = kept;
     }
-
-    /// What [`says_the_same`] does not look at and what a packet can be found by.
-    fn add_lengths(&mut self, record: &PacketRecord) {
-        self.add_number(FieldId::PacketLength, record.stored.packet.original_length);
-        if let Some(length) = record.layers.payload_length {
-            self.add_number(FieldId::PacketPayloadLength, length);
-        }
-    }
 }
 
 /// Packets that one is compared with: more than a conversation has kinds of at a time.
 const LOOKED_BACK: usize = 8;
 
+/// What [`says_the_same`] does not look at and what a packet can be found by.
+fn lengths_of(record: &PacketRecord) -> impl Iterator<Item = (FieldId, i64)> {
+    let length = record.stored.packet.original_length;
+    let payload = record.layers.payload_length;
+    let length = (FieldId::PacketLength, length.into());
+    iter::once(length).chain(payload.map(|length| (FieldId::PacketPayloadLength, length.into())))
+}
+
 /// Whether two packets have the same values in all fields but those of their place, their time
 /// on the index's clock, their bytes and their lengths.
 fn says_the_same(one: &PacketRecord, other: &PacketRecord) -> bool {
+    is_kept_alike(one, other) && one.layers.is_like(&other.layers)
+}
+
+/// The same for the fields that do not come from a packet's bytes.
+fn is_kept_alike(one: &PacketRecord, other: &PacketRecord) -> bool {
     let StoredPacket { id: _, packet: a, origin: from } = &one.stored;
     let StoredPacket { id: _, packet: b, origin } = &other.stored;
     from.capture == origin.capture
@@ -65,5 +82,4 @@ fn says_the_same(one: &PacketRecord, other: &PacketRecord) -> bool {
         && a.extras == b.extras
         && a.timestamp.is_indexable()
         && b.timestamp.is_indexable()
-        && one.layers.is_like(&other.layers)
 }

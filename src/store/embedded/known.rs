@@ -13,7 +13,7 @@ use tantivy::columnar::ColumnValues;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet as _, Searcher, SegmentReader, TERMINATED, Term};
 
-use crate::packet::{PacketId, StoredPacket};
+use crate::packet::{PacketId, PacketRecord};
 use crate::store::Layout;
 use crate::store::embedded::document::{BlockKey, block_key, id_of_halves};
 use crate::store::embedded::read::{Records, damaged};
@@ -45,24 +45,36 @@ impl KnownIds {
         &self.committed
     }
 
-    /// Remembers the packet; whether it was not known before.
-    pub(super) fn insert(&mut self, packet: &StoredPacket) -> tantivy::Result<bool> {
-        if self.is_committed(packet)? {
-            return Ok(false);
+    /// Remembers packets; gives those back that were not known before.
+    pub(super) fn add<'a>(
+        &mut self,
+        packets: &'a [PacketRecord],
+    ) -> tantivy::Result<Vec<&'a PacketRecord>> {
+        let mut new = Vec::with_capacity(packets.len());
+        let block = |record: &PacketRecord| block_key(&record.stored.origin);
+        for of_block in packets.chunk_by(|one, next| block(one) == block(next)) {
+            let Some(first) = of_block.first() else { continue };
+            let key = block(first);
+            self.look_up(key)?;
+            let (committed, appended) = (self.blocks.get(&key), &mut self.appended);
+            new.extend(of_block.iter().filter(|record| {
+                let id = record.stored.id;
+                !committed.is_some_and(|ids| ids.contains(&id)) && appended.insert(id)
+            }));
         }
-        Ok(self.appended.insert(packet.id))
+        Ok(new)
     }
 
-    fn is_committed(&mut self, packet: &StoredPacket) -> tantivy::Result<bool> {
-        let key = block_key(&packet.origin);
-        if let Some(ids) = self.blocks.get(&key) {
-            return Ok(ids.contains(&packet.id));
+    /// Keeps the ids in this block at hand.
+    fn look_up(&mut self, key: BlockKey) -> tantivy::Result<()> {
+        if !self.blocks.contains_key(&key) {
+            if self.blocks.len() >= BLOCKS_KEPT {
+                self.blocks.clear();
+            }
+            let ids = ids_in_block(&self.committed, &key, self.documents)?;
+            self.blocks.insert(key, ids);
         }
-        if self.blocks.len() >= BLOCKS_KEPT {
-            self.blocks.clear();
-        }
-        let ids = ids_in_block(&self.committed, &key, self.documents)?;
-        Ok(self.blocks.entry(key).or_insert(ids).contains(&packet.id))
+        Ok(())
     }
 }
 

@@ -127,12 +127,7 @@ impl Session {
     /// Appends what is not there yet.
     pub(super) fn append(&mut self, batch: &[PacketRecord]) -> Result<AppendOutcome, Failure> {
         self.check_space(batch)?;
-        let mut new = Vec::with_capacity(batch.len());
-        for record in batch {
-            if self.known.insert(&record.stored)? {
-                new.push(record);
-            }
-        }
+        let new = self.known.add(batch)?;
         let stored = new.len() as u64;
         let duplicates = (batch.len() - new.len()) as u64;
         self.pending.packets += stored;

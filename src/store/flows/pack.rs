@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
 use std::sync::Arc;
 
@@ -94,8 +92,7 @@ impl Packer {
 }
 
 fn head(records: &[&PacketRecord]) -> Head {
-    let mut sources = Table::default();
-    let mut extras = Table::default();
+    let (mut sources, mut extras) = (Table(Vec::new()), Table(Vec::new()));
     let (mut time, mut frame) = (0, 0);
     let packets = records.iter().map(|record| {
         let StoredPacket { packet, origin, .. } = &record.stored;
@@ -113,40 +110,21 @@ fn head(records: &[&PacketRecord]) -> Head {
     });
     let packets = packets.collect();
     let capture = records.first().map_or([0; 16], |record| record.stored.origin.capture.0);
-    Head { capture, sources: sources.values, extras: extras.values, packets }
+    Head { capture, sources: sources.0, extras: extras.0, packets }
 }
 
-/// Each value once, by its place.
-struct Table<T> {
-    places: HashMap<Arc<T>, u32>,
-    values: Vec<Arc<T>>,
-    last: Option<(Arc<T>, u32)>,
-}
+/// Each value once, by its place. A stretch has few packets, and most of them have the same value.
+struct Table<T>(Vec<Arc<T>>);
 
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Self { places: HashMap::new(), values: Vec::new(), last: None }
-    }
-}
-
-impl<T: Eq + std::hash::Hash> Table<T> {
+impl<T: Eq> Table<T> {
     fn place(&mut self, value: &Arc<T>) -> u32 {
-        // Mostly it is the very one of the packet before.
-        if let Some((last, place)) = &self.last
-            && Arc::ptr_eq(last, value)
-        {
-            return *place;
-        }
-        let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-        let place = match self.places.entry(value.clone()) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => {
-                self.values.push(value.clone());
-                *new.insert(next)
-            }
-        };
-        self.last = Some((value.clone(), place));
-        place
+        let Self(values) = self;
+        let known = values.iter().position(|known| Arc::ptr_eq(known, value) || known == value);
+        let place = known.unwrap_or_else(|| {
+            values.push(value.clone());
+            values.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
     }
 }
 
