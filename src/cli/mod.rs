@@ -124,6 +124,9 @@ impl std::error::Error for UsageError {}
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
+    // The embedded store keeps a file open for each of its segments. Where the limit cannot be
+    // raised, whoever meets it says so.
+    rlimit::increase_nofile_limit(u64::MAX).ok();
     let matches = without_empty_variables(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     logging::start(cli.level(), cli.log.log_format);

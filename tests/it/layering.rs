@@ -79,7 +79,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("winnow", &["query"]),
     ("regex", &["query"]),
     ("tikv_jemallocator", &["main.rs"]),
-    ("rlimit", &["ingest/read"]),
+    ("rlimit", &["cli", "ingest/read"]),
     ("rustix", &["ingest"]),
     ("blake3", &["packet"]),
     ("sha1", &["packet"]),

@@ -25,15 +25,13 @@ pub(super) const META_FILE: &str = "meta.json";
 /// - The first error of writing is remembered: tantivy reports most of them as "a thread died".
 /// - A store on a read-only disk can be read, though its lock file cannot be opened.
 ///
-/// For readers it also does without a memory map where packets are stored: a fetch of everything
-/// would fill the process with pages that the system counts as its memory.
+/// It also does without a memory map where packets are stored: a fetch of everything, or one merge
+/// after the other, would fill the process with pages that the system counts as its memory.
 #[derive(Debug, Clone)]
 pub(super) struct StoreDirectory {
     inner: MmapDirectory,
+    folder: PathBuf,
     faults: Arc<Faults>,
-    /// Where packets are read from without a map; `None` for the writer, whose merges copy
-    /// whole files.
-    unmapped: Option<PathBuf>,
 }
 
 /// Extension of the files with the stored packets.
@@ -81,16 +79,11 @@ pub(super) struct Faults {
 }
 
 impl StoreDirectory {
-    /// The files in `path`, which must be a directory, for the writer.
-    pub(super) fn for_writer(path: &Path) -> StoreResult<Self> {
+    /// The files in `path`, which must be a directory.
+    pub(super) fn open(path: &Path) -> StoreResult<Self> {
         let inner = MmapDirectory::open(path)
             .map_err(|error| index_error(format!("open {}", path.display()), &error.into()))?;
-        Ok(Self { inner, faults: Arc::default(), unmapped: None })
-    }
-
-    /// The same, for a reader.
-    pub(super) fn for_reader(path: &Path) -> StoreResult<Self> {
-        Ok(Self { unmapped: Some(path.to_owned()), ..Self::for_writer(path)? })
+        Ok(Self { inner, folder: path.to_owned(), faults: Arc::default() })
     }
 
     /// What went wrong while writing, from now on.
@@ -169,11 +162,10 @@ impl TerminatingWrite for NotingWriter {
 
 impl Directory for StoreDirectory {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
-        let packets = path.extension().is_some_and(|extension| extension == PACKETS_EXTENSION);
-        let Some(folder) = self.unmapped.as_ref().filter(|_| packets) else {
+        if path.extension().is_none_or(|extension| extension != PACKETS_EXTENSION) {
             return self.inner.get_file_handle(path);
-        };
-        match UnmappedFile::open(&folder.join(path)) {
+        }
+        match UnmappedFile::open(&self.folder.join(path)) {
             Ok(file) => Ok(Arc::new(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(OpenReadError::FileDoesNotExist(path.to_owned()))

@@ -167,7 +167,7 @@ impl Folder {
     /// The store's index, of which nothing but the list of its segments has been read.
     pub(super) fn index(&self) -> StoreResult<Index> {
         self.must_be_store()?;
-        self.open(StoreDirectory::for_reader(&self.path)?)
+        self.open(StoreDirectory::open(&self.path)?)
     }
 
     /// As [`Self::snapshot`], through an index that is open already.

@@ -4,17 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tantivy::SegmentMeta;
+use tantivy::index::SegmentId;
 use tantivy::indexer::{MergeCandidate, MergePolicy};
 
-/// Bytes of packets in a merged segment, at most. A merge maps them into memory; and each packet
-/// is written again at each merge.
-const LARGEST_MERGED: u64 = 96 << 20;
+/// Bytes of packets with which a segment is merged, at most. A merge has those of one segment in
+/// memory at a time, and writes each packet again: what an indexing thread writes at once stays.
+const LARGEST_MERGED: u64 = 16 << 20;
 /// Segments of about the same size that are worth a merge.
 const WORTH_A_MERGE: usize = 8;
 /// Segments with fewer bytes than this count as the same size.
 const SMALLEST_TIER: u64 = 256 << 10;
 
-/// Merges segments of about the same size, eight at a time, up to [`LARGEST_MERGED`]; so the
+/// Merges segments of about the same size, eight at a time, of at most [`LARGEST_MERGED`]; so the
 /// number of segments grows with the logarithm of the bytes first, and then by one for each so
 /// many bytes.
 #[derive(Debug)]
@@ -28,16 +29,21 @@ impl TieredMerges {
         Self { folder: folder.to_owned() }
     }
 
+    /// How many of these segments are small enough to be merged.
+    pub(super) fn small(&self, segments: impl Iterator<Item = SegmentId>) -> usize {
+        segments.filter(|segment| self.size(*segment) <= LARGEST_MERGED).count()
+    }
+
     /// Bytes of packets in a segment; one that cannot be looked at is not merged.
-    fn size(&self, segment: &SegmentMeta) -> u64 {
-        let file = self.folder.join(segment.id().uuid_string() + ".store");
+    fn size(&self, segment: SegmentId) -> u64 {
+        let file = self.folder.join(segment.uuid_string() + ".store");
         fs::metadata(file).map_or(u64::MAX, |found| found.len())
     }
 }
 
 impl MergePolicy for TieredMerges {
     fn compute_merge_candidates(&self, segments: &[SegmentMeta]) -> Vec<MergeCandidate> {
-        let sizes: Vec<u64> = segments.iter().map(|segment| self.size(segment)).collect();
+        let sizes: Vec<u64> = segments.iter().map(|segment| self.size(segment.id())).collect();
         let ids = |places: Vec<usize>| places.into_iter().map(|p| segments[p].id()).collect();
         merges(&sizes).into_iter().map(|places| MergeCandidate(ids(places))).collect()
     }
@@ -46,19 +52,12 @@ impl MergePolicy for TieredMerges {
 /// Places of segments to merge, given their sizes.
 fn merges(sizes: &[u64]) -> Vec<Vec<usize>> {
     let mut places: Vec<usize> = (0..sizes.len()).collect();
-    places.retain(|place| sizes[*place] <= LARGEST_MERGED / 2);
+    places.retain(|place| sizes[*place] <= LARGEST_MERGED);
     places.sort_unstable_by_key(|place| sizes[*place]);
     places
         .chunk_by(|one, other| tier(sizes[*one]) == tier(sizes[*other]))
         .flat_map(|same_size| same_size.chunks_exact(WORTH_A_MERGE))
-        .map(|group| {
-            let mut total = 0;
-            let fits = |place: &&usize| {
-                total += sizes[**place];
-                total <= LARGEST_MERGED
-            };
-            group.iter().take_while(fits).copied().collect()
-        })
+        .map(<[usize]>::to_vec)
         .collect()
 }
 
@@ -85,9 +84,10 @@ mod tests {
     }
 
     #[test]
-    fn no_merge_is_larger_than_the_limit() {
-        assert_eq!(merged(&[30 << 20; 8]), [[30 << 20; 3]]);
-        assert_eq!(merged(&[LARGEST_MERGED; 8]), Vec::<Vec<u64>>::new());
+    fn what_is_large_stays_as_it_is() {
+        let largest = [LARGEST_MERGED; 8];
+        assert_eq!(merged(&largest), [largest]);
+        assert_eq!(merged(&[LARGEST_MERGED + 1; 8]), Vec::<Vec<u64>>::new());
         assert_eq!(merged(&[u64::MAX; 8]), Vec::<Vec<u64>>::new());
     }
 }

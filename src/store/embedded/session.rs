@@ -10,7 +10,7 @@ use tantivy::index::SegmentId;
 use tantivy::indexer::{IndexWriterOptions, UserOperation};
 use tantivy::merge_policy::NoMergePolicy;
 use tantivy::query::{AllQuery, Query as IndexQuery};
-use tantivy::{Index, IndexWriter, TantivyError};
+use tantivy::{Index, IndexWriter, SegmentReader, TantivyError};
 
 use crate::packet::PacketRecord;
 use crate::store::embedded::batch::{self, Chunk};
@@ -33,9 +33,9 @@ use crate::store::{
 /// memory for their ids and the work that is lost when the disk fails.
 const PACKETS_PER_COMMIT: u64 = 400_000;
 /// See [`PACKETS_PER_COMMIT`].
-const BYTES_PER_COMMIT: u64 = 128 << 20;
+const BYTES_PER_COMMIT: u64 = 256 << 20;
 /// Memory of each of tantivy's indexing threads; it writes a segment when this is full.
-const INDEXING_MEMORY: usize = 32 << 20;
+const INDEXING_MEMORY: usize = 24 << 20;
 /// Each takes [`INDEXING_MEMORY`] and half as much again. Two keep two cores busy with single packets.
 const MOST_INDEXING_THREADS: usize = 2;
 /// Memory of documents that wait for the indexing thread.
@@ -43,9 +43,9 @@ const QUEUE_BYTES: usize = 8 << 20;
 /// Disk space that must be free, beside that for what is not committed yet: what is indexed
 /// beside the packets, and the lists of segments.
 const SPARE_SPACE: u64 = 16 << 20;
-/// With more segments than this, a commit waits for merges to end. Only programs that end soon
-/// after each commit, so that their merges never do, get so far.
-const SEGMENTS_BEFORE_WAIT: usize = 48;
+/// With more small segments than this, a commit waits for merges to end. Only programs that end
+/// soon after each commit, so that their merges never do, get so far.
+const SMALL_BEFORE_WAIT: usize = 48;
 
 /// For a lock of tantivy's that is nobody's; see [`index_writer`].
 const LOCK_TRIES: u32 = 100;
@@ -102,7 +102,7 @@ impl From<StoreError> for Failure {
 impl Session {
     /// Opens the store, and makes it if there is none.
     pub(super) fn open(folder: Folder, lock: WriterLock, kind: MadeAs) -> StoreResult<Self> {
-        let directory = StoreDirectory::for_writer(folder.path())?;
+        let directory = StoreDirectory::open(folder.path())?;
         let faults = directory.faults();
         let index = folder.open_or_create(directory, kind)?;
         folder.remove_leftovers(&index)?;
@@ -178,7 +178,9 @@ impl Session {
         self.writer()?.commit()?;
         self.pending = Pending::default();
         self.refresh()?;
-        if self.known.committed().segment_readers().len() > SEGMENTS_BEFORE_WAIT {
+        let segments = self.known.committed().segment_readers().iter();
+        let merges = TieredMerges::new(self.folder.path());
+        if merges.small(segments.map(SegmentReader::segment_id)) > SMALL_BEFORE_WAIT {
             self.wait_for_merges()?;
         }
         Ok(())

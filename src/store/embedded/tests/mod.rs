@@ -258,7 +258,7 @@ async fn the_next_prune_gives_back_what_an_interrupted_one_did_not() {
     store.prune(PruneScope::Before(Timestamp::from_nanoseconds(0))).await.unwrap();
     let middle = records[4_000].stored.packet.timestamp;
     {
-        let directory = directory::StoreDirectory::for_writer(store.folder.path()).unwrap();
+        let directory = directory::StoreDirectory::open(store.folder.path()).unwrap();
         let index = store.folder.open_or_create(directory, MadeAs::default()).unwrap();
         let mut writer: tantivy::IndexWriter = index.writer(20 << 20).unwrap();
         writer.set_merge_policy(Box::new(tantivy::merge_policy::NoMergePolicy));
