@@ -78,7 +78,9 @@ impl<'a> Document<'a> {
     #[must_use]
     pub fn of(record: &'a PacketRecord) -> Self {
         let mut document = Self { values: Vec::with_capacity(40) };
-        document.add_all(record);
+        document.add_packet(&record.stored);
+        document.add_layers(&record.layers);
+        document.add_application(&record.layers);
         document.values.sort_by_key(|(field, _)| *field);
         document
     }
@@ -90,12 +92,6 @@ impl<'a> Document<'a> {
         let terms = payload::terms(&record.stored.packet.data);
         document.set(FieldId::PacketPayloadTerms, Value::Text(terms.into()));
         document
-    }
-
-    fn add_all(&mut self, record: &'a PacketRecord) {
-        self.add_packet(&record.stored);
-        self.add_layers(&record.layers);
-        self.add_application(&record.layers);
     }
 
     /// Gives a field this value and no other.

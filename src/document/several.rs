@@ -27,6 +27,7 @@ impl<'a> Document<'a> {
             document.add_application(&record.layers);
             told.push(record);
         }
+        // There may be as many lengths as packets: sorted, each is compared with its neighbour only.
         let is_length = |id| matches!(id, FieldId::PacketLength | FieldId::PacketPayloadLength);
         document.values.retain(|(field, _)| is_wanted(*field) && !is_length(*field));
         document.values.sort_by_key(|(field, _)| *field);

@@ -119,7 +119,7 @@ struct Table<T>(Vec<Arc<T>>);
 impl<T: Eq> Table<T> {
     fn place(&mut self, value: &Arc<T>) -> u32 {
         let Self(values) = self;
-        let known = values.iter().position(|known| Arc::ptr_eq(known, value) || known == value);
+        let known = values.iter().position(|known| known == value);
         let place = known.unwrap_or_else(|| {
             values.push(value.clone());
             values.len() - 1
