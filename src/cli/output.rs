@@ -104,8 +104,8 @@ fn hint(error: &anyhow::Error) -> Option<&str> {
             "make room: remove old packets with `pcap-archiver prune`, or add disks or shards"
         }
         StoreErrorKind::Lost => {
-            "make sure that the disk has room and works, and do the same again: what is stored \
-             already is recognised"
+            "see to what the error says (the disk has to have room and to work), and do the same \
+             again: what is stored already is recognised"
         }
         StoreErrorKind::Busy => "the store is overloaded: try again later, nothing is lost",
         StoreErrorKind::Locked => "another ingest is using this store: wait until it has ended",

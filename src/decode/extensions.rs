@@ -153,7 +153,7 @@ mod tests {
         let first_fragment = [17, 0, 0, 1, 0, 0, 0, 9];
         let data = [&options[..], &first_fragment, b"udp"].concat();
         let (chain, layers) = walk(HOP_BY_HOP, &data);
-        assert_eq!(layers.names, ["ipv6.hopopts", "ipv6.fragment"]);
+        assert_eq!(layers.names[..], ["ipv6.hopopts", "ipv6.fragment"]);
         let fragment = Fragment { offset: 0, more: true, next_header: 17, identification: 9 };
         assert_eq!(chain.fragment, Some(fragment));
         assert_eq!((chain.protocol, chain.payload), (17, &b"udp"[..]));

@@ -143,7 +143,7 @@ mod tests {
             fragment: Some(Fragment { offset, more: true, next_header: 17, identification }),
             transport,
         };
-        Layers { networks: vec![network], ..Layers::default() }
+        Layers { networks: [network].into(), ..Layers::default() }
     }
 
     fn ports(fragments: &mut Fragments, layers: Layers) -> Option<(u16, u16)> {

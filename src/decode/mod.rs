@@ -43,11 +43,7 @@ pub fn decode(packet: &CapturedPacket) -> Layers {
 
 /// Decodes, and shows before each step what has been found and what comes next.
 fn walk<'a>(packet: &'a CapturedPacket, mut look: impl FnMut(&Layers, Next<'a>)) -> Layers {
-    let mut layers = Layers {
-        names: Vec::with_capacity(8),
-        networks: Vec::with_capacity(1),
-        ..Layers::default()
-    };
+    let mut layers = Layers::default();
     let original = usize::try_from(packet.original_length).unwrap_or(usize::MAX);
     let missing = original.saturating_sub(packet.data.len());
     let mut next = Next::Captured(packet.link_type, &packet.data, missing);

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use crate::document::fields::FieldId;
 use crate::packet::{
@@ -96,9 +97,8 @@ impl<'a> Document<'a> {
 
     /// Gives a field this value and no other.
     pub fn set(&mut self, field: FieldId, value: Value<'a>) {
-        self.remove(field);
-        let place = self.values.partition_point(|(id, _)| *id < field);
-        self.values.insert(place, (field, value));
+        let place = self.place(field);
+        self.values.splice(place, [(field, value)]);
     }
 
     /// The fields and values.
@@ -109,7 +109,15 @@ impl<'a> Document<'a> {
 
     /// Leaves a field out.
     pub fn remove(&mut self, field: FieldId) {
-        self.values.retain(|(id, _)| *id != field);
+        let place = self.place(field);
+        self.values.drain(place);
+    }
+
+    /// Where the values of a field stand, or would.
+    fn place(&self, field: FieldId) -> Range<usize> {
+        let start = self.values.partition_point(|(id, _)| *id < field);
+        let count = self.values[start..].partition_point(|(id, _)| *id == field);
+        start..start + count
     }
 
     fn add(&mut self, field: FieldId, value: Value<'a>) {

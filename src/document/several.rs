@@ -27,20 +27,18 @@ impl<'a> Document<'a> {
             document.add_application(&record.layers);
             told.push(record);
         }
-        // There may be as many lengths as packets: sorted, each is compared with its neighbour only.
-        let is_length = |id| matches!(id, FieldId::PacketLength | FieldId::PacketPayloadLength);
-        document.values.retain(|(field, _)| is_wanted(*field) && !is_length(*field));
-        document.values.sort_by_key(|(field, _)| *field);
-        document.keep_each_once();
-        lengths.retain(|(field, _)| is_wanted(*field));
         lengths.sort_unstable();
         lengths.dedup();
-        document.values.extend(lengths.into_iter().map(|(id, length)| (id, Value::Number(length))));
+        document.values.retain(|(field, _)| is_wanted(*field) && !is_length(*field));
+        let lengths = lengths.into_iter().filter(|(field, _)| is_wanted(*field));
+        document.values.extend(lengths.map(|(field, length)| (field, Value::Number(length))));
         document.values.sort_by_key(|(field, _)| *field);
+        document.keep_each_once();
         document
     }
 
-    /// Of the values of a field that are the same, the first stays; they are sorted by field.
+    /// Of the values of a field that are the same, the first stays; they are sorted by field, and
+    /// lengths are there only once.
     fn keep_each_once(&mut self) {
         let mut kept: Vec<(FieldId, Value<'a>)> = Vec::with_capacity(self.values.len());
         let mut start = 0;
@@ -48,7 +46,8 @@ impl<'a> Document<'a> {
             if kept.last().is_some_and(|(last, _)| *last != field) {
                 start = kept.len();
             }
-            if !kept[start..].iter().any(|(_, known)| *known == value) {
+            // There may be as many lengths as packets: too many to compare each with all.
+            if is_length(field) || !kept[start..].iter().any(|(_, known)| *known == value) {
                 kept.push((field, value));
             }
         }
@@ -65,6 +64,10 @@ fn lengths_of(record: &PacketRecord) -> impl Iterator<Item = (FieldId, i64)> {
     let payload = record.layers.payload_length;
     let length = (FieldId::PacketLength, length.into());
     iter::once(length).chain(payload.map(|length| (FieldId::PacketPayloadLength, length.into())))
+}
+
+fn is_length(field: FieldId) -> bool {
+    matches!(field, FieldId::PacketLength | FieldId::PacketPayloadLength)
 }
 
 /// Whether two packets have the same values in all fields but those of their place, their time

@@ -34,9 +34,9 @@ fn what_is_around_the_innermost_packet_is_outer() {
     };
     let tunnel = |kind| crate::packet::Tunnel { kind, id: None };
     let json = document(Layers {
-        names: vec!["ethernet", "vlan", "ipv4", "udp", "vxlan", "ethernet", "vlan", "vlan"],
+        names: vec!["ethernet", "vlan", "ipv4", "udp", "vxlan", "ethernet", "vlan", "vlan"].into(),
         vlan_ids: vec![5, 6, 7],
-        networks: vec![network(1, (50_000, 4789)), network(2, (1, 2)), network(3, (53, 54))],
+        networks: vec![network(1, (50_000, 4789)), network(2, (1, 2)), network(3, (53, 54))].into(),
         tunnels: vec![tunnel("vxlan"), tunnel("geneve")],
         passed: vec![[203, 0, 113, 1].into()],
         ..Layers::default()
@@ -78,7 +78,8 @@ fn fields_nest_and_lists_stay_lists() {
         fragment: None,
         transport: Some(Transport::Tcp { source: 1, destination: 2, flags: Some(TcpFlags(0x12)) }),
     };
-    let layers = Layers { names: vec!["ethernet"], networks: vec![network], ..Layers::default() };
+    let layers =
+        Layers { names: vec!["ethernet"].into(), networks: [network].into(), ..Layers::default() };
     let record = PacketRecord { stored: StoredPacket::new(packet, origin), layers };
     let mut json = Vec::new();
     Document::of(&record).write_json(&mut json);

@@ -180,7 +180,7 @@ mod tests {
             fragment: None,
             transport,
         };
-        Layers { networks: vec![network], ..Layers::default() }
+        Layers { networks: [network].into(), ..Layers::default() }
     }
 
     #[test]

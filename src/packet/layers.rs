@@ -1,14 +1,18 @@
 use std::fmt;
 use std::net::IpAddr;
+use std::{iter, ptr};
+
+use smallvec::SmallVec;
 
 use crate::packet::{Application, MacAddress};
 
 /// What decoding found in a packet, outermost first. Everything is optional: a packet that
-/// tells nothing is still a packet.
+/// tells nothing is still a packet. What nearly every packet has stands in the struct itself: an
+/// allocation for each costs more than the decoding.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layers {
     /// Names of the layers that were recognised, such as `ethernet`, `vlan`, `ipv4`, `udp`.
-    pub names: Vec<&'static str>,
+    pub names: SmallVec<[&'static str; 4]>,
     /// Source address of the outermost link layer.
     pub source_mac: Option<MacAddress>,
     /// Destination address of the outermost link layer.
@@ -22,7 +26,7 @@ pub struct Layers {
     /// Tunnels, outermost first.
     pub tunnels: Vec<Tunnel>,
     /// Network layers, outermost first: more than one in a tunnel.
-    pub networks: Vec<NetworkLayer>,
+    pub networks: SmallVec<[NetworkLayer; 1]>,
     /// Security parameter indexes of AH and ESP (RFC 4301), outermost first.
     pub security_indexes: Vec<u32>,
     /// Addresses that an ICMP message speaks of: those of the packet that an error quotes, the
@@ -75,7 +79,7 @@ impl Layers {
         // What most often differs comes first.
         *networks == other.networks
             && *details == other.details
-            && *names == other.names
+            && are_same(names, &other.names)
             && *source_mac == other.source_mac
             && *destination_mac == other.destination_mac
             && *ether_type == other.ether_type
@@ -124,6 +128,12 @@ impl Layers {
         addresses.dedup();
         addresses
     }
+}
+
+/// Whether names are the same; most of them stand in the program once, which is quicker to see.
+fn are_same(some: &[&'static str], others: &[&'static str]) -> bool {
+    let is_same = |(one, other): (&&str, &&str)| ptr::eq(*one, *other) || one == other;
+    some.len() == others.len() && iter::zip(some, others).all(is_same)
 }
 
 /// One packet inside another.

@@ -221,6 +221,9 @@ async fn every_field_comes_back(fixture: &dyn Fixture) {
     let survey = plain.survey(&query).await.expect("survey");
     assert_eq!(survey.link_types, BTreeSet::from([LinkType::ETHERNET]));
     assert!(!survey.needs_pcapng, "nothing that pcap cannot hold");
+    let early = CaptureBuilder::new("early.pcapng").packet(-1, LinkType::ETHERNET, vec![1; 60]);
+    let early = filled(fixture, &early.records()).await;
+    assert!(early.survey(&query).await.expect("survey").needs_pcapng, "a time before 1970");
 }
 
 fn odd_packets() -> Vec<CapturedPacket> {

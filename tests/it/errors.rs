@@ -1,6 +1,8 @@
 //! What goes wrong is said in one line with a hint, and by the exit code.
 
-use crate::support::{Sandbox, conversations};
+use std::process::Command;
+
+use crate::support::{Run, Sandbox, conversations};
 
 /// Runs, and returns the exit code and the error lines.
 fn failing(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, String) {
@@ -75,6 +77,32 @@ fn wrong_usage_is_exit_code_two() {
         let (code, stderr) = failing(&sandbox, arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {stderr}");
     }
+}
+
+/// Runs with a limit of open files, `SOFT:HARD`.
+fn with_open_files(sandbox: &Sandbox, limit: &str, arguments: &[&str]) -> Run {
+    let command = sandbox.command(arguments);
+    let mut limited = Command::new("prlimit");
+    limited.arg(format!("--nofile={limit}")).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited.current_dir(sandbox.path(".")).output().unwrap().into()
+}
+
+#[test]
+fn open_files_are_as_many_as_the_system_allows() {
+    let sandbox = Sandbox::embedded();
+    sandbox.file("a.pcap", &conversations());
+    let run = with_open_files(&sandbox, "16:16", &["ingest", "a.pcap"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(run.stderr.contains("Too many open files"), "{run}");
+    assert!(run.stderr.contains("LimitNOFILE="), "{run}");
+    let run = with_open_files(&sandbox, "16:4096", &["ingest", "a.pcap"]);
+    assert_eq!(run.code, Some(0), "the limit is raised: {run}");
 }
 
 #[test]

@@ -83,6 +83,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustix", &["ingest"]),
     ("blake3", &["packet"]),
     ("sha1", &["packet"]),
+    ("smallvec", &["packet"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -189,6 +189,22 @@ fn mixed_link_types_make_a_pcapng_and_never_a_wrong_pcap() {
 }
 
 #[test]
+fn what_a_store_only_looks_through_does_not_choose_the_format() {
+    let sandbox = Sandbox::embedded();
+    let ends = ["192.0.2.1:4000", "192.0.2.2:53"].map(|end| end.parse().unwrap());
+    let frame = udp_frame(ends[0], ends[1], b"a needle");
+    let needles = (0..300).fold(Pcap::new(1), |pcap, second| pcap.packet(second, 0, &frame));
+    sandbox.file("needles.pcap", &needles.bytes());
+    sandbox.file("raw.pcap", &Pcap::new(101).packet(1, 2, &[0x45, 0]).bytes());
+    sandbox.ok(&["ingest", "needles.pcap", "raw.pcap"]);
+    // Without an index of text the store comes up with every packet.
+    sandbox.ok(&["fetch", "-w", "some.cap", "needle"]);
+    let bytes = fs::read(sandbox.path("some.cap")).unwrap();
+    assert_eq!(bytes[..4], [0x4d, 0x3c, 0xb2, 0xa1], "pcap");
+    assert_eq!(read_all(&sandbox.path("some.cap")).len(), 300);
+}
+
+#[test]
 fn a_closed_pipe_is_success() {
     let sandbox = Sandbox::embedded();
     sandbox.file("many.pcap", &many(20_000));

@@ -93,7 +93,7 @@ fn whole(payload: &[u8], layers: &Layers) -> usize {
 fn keep(found: Option<Found>, layers: &mut Layers) {
     let Some(Found { names, details }) = found else { return };
     layers.application = names.first().copied();
-    layers.names.extend(names);
+    layers.names.extend_from_slice(names);
     layers.details = details.map(Box::new);
 }
 

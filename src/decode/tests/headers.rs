@@ -21,7 +21,7 @@ fn a_route_in_an_ipv4_header_is_noted() {
         let mut packet = ipv4(17, 0, &[&route[..], &UDP].concat());
         packet[0] = 0x49;
         let layers = layers(LinkType::RAW, &packet);
-        assert_eq!(layers.names, ["ipv4", "udp"]);
+        assert_eq!(layers.names[..], ["ipv4", "udp"]);
         let passed: Vec<IpAddr> = [[192, 0, 2, 5], [192, 0, 2, 6]].map(IpAddr::from).into();
         assert_eq!(layers.passed, passed[..expected], "option {kind}");
     }

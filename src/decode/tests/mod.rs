@@ -50,7 +50,7 @@ fn tags_are_counted_and_looked_behind() {
         &ipv4(17, 0, &UDP),
     ]);
     let layers = layers(LinkType::ETHERNET, &frame);
-    assert_eq!(layers.names, ["ethernet", "vlan", "vlan", "ipv4", "udp"]);
+    assert_eq!(layers.names[..], ["ethernet", "vlan", "vlan", "ipv4", "udp"]);
     assert_eq!(layers.vlan_ids, [100, 200]);
     assert_eq!(layers.ether_type, Some(0x0800));
     assert_eq!(layers.source_mac.unwrap().to_string(), "00-00-5E-00-53-02");
@@ -71,7 +71,7 @@ fn addresses_of_arp_are_network_addresses() {
     assert_eq!(network.kind, NetworkKind::Arp);
     assert_eq!(network.source.to_string(), "192.0.2.1");
     assert_eq!(network.destination.to_string(), "192.0.2.99");
-    assert_eq!(layers.names, ["ethernet", "arp"]);
+    assert_eq!(layers.names[..], ["ethernet", "arp"]);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_message_behind_an_extension_header_is_found() {
     assert_eq!((network.next_header, network.protocol), (0, 58));
     let message = Icmp { message_type: 143, code: 0 };
     assert_eq!(network.transport, Some(Transport::Icmpv6(message)));
-    assert_eq!(layers.names, ["ipv6", "ipv6.hopopts", "icmpv6"]);
+    assert_eq!(layers.names[..], ["ipv6", "ipv6.hopopts", "icmpv6"]);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn only_the_first_fragment_has_ports() {
     let fragment = Fragment { offset: 16, more: false, next_header: 17, identification: 1 };
     assert_eq!(later.innermost().unwrap().fragment, Some(fragment));
     assert_eq!(later.innermost().unwrap().transport, None);
-    assert_eq!(later.names, ["ipv4", "fragment"]);
+    assert_eq!(later.names[..], ["ipv4", "fragment"]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn ordinary_datagrams_on_the_ports_of_tunnels_stay_what_they_are() {
     for port in [1701, 2152, 3544, 4789, 4790, 6081, 6635, 8472] {
         for payload in [&text[..], &zeros, &query, &[0xff; 64], &text[..3], &[]] {
             let layers = layers(LinkType::RAW, &datagram(port, payload));
-            assert_eq!(layers.names, ["ipv4", "udp"], "{port}: {payload:?}");
+            assert_eq!(layers.names[..], ["ipv4", "udp"], "{port}: {payload:?}");
             assert_eq!(layers.tunnels, []);
             let transport = layers.innermost().unwrap().transport.unwrap();
             assert_eq!(transport, Transport::Udp { source: 50_000, destination: port });
@@ -184,7 +184,7 @@ fn a_tunnel_has_outer_and_inner_ends() {
     let inner = ethernet(&[&[0x08, 0x00], &ipv4(6, 0, &[0, 80, 0, 81])]);
     let packet = datagram(4789, &[&[8, 0, 0, 0, 0, 1, 2, 0], inner.as_slice()].concat());
     let layers = layers(LinkType::RAW, &packet);
-    assert_eq!(layers.names, ["ipv4", "udp", "vxlan", "ethernet", "ipv4", "tcp"]);
+    assert_eq!(layers.names[..], ["ipv4", "udp", "vxlan", "ethernet", "ipv4", "tcp"]);
     assert_eq!(layers.tunnels, [Tunnel { kind: "vxlan", id: Some(TunnelId::One(0x0102)) }]);
     assert_eq!(layers.outer().len(), 1);
     let ports = |network: &NetworkLayer| network.transport.unwrap().ports().unwrap();
@@ -221,7 +221,7 @@ fn an_icmp_error_mentions_what_it_quotes() {
     let mut packet = ipv4(1, 0, &error);
     packet[12..16].copy_from_slice(&[198, 51, 100, 7]);
     let layers = layers(LinkType::RAW, &packet);
-    assert_eq!(layers.names, ["ipv4", "icmp"]);
+    assert_eq!(layers.names[..], ["ipv4", "icmp"]);
     assert_eq!(layers.networks.len(), 1);
     assert_eq!(layers.mentioned.len(), 2);
     assert_eq!(layers.addresses().len(), 3);
@@ -252,7 +252,7 @@ fn a_frame_in_a_frame_of_several_is_the_first() {
     let subframe = [&MACS, length.as_slice(), &packet].concat();
     let header = [&[0x88, 0x01, 0, 0][..], &[7; 18], &[0, 0], &[0x80, 0]].concat();
     let layers = layers(LinkType::IEEE802_11, &[header, subframe.clone(), subframe].concat());
-    assert_eq!(layers.names, ["wlan", "amsdu", "llc", "snap", "ipv4", "udp"]);
+    assert_eq!(layers.names[..], ["wlan", "amsdu", "llc", "snap", "ipv4", "udp"]);
     assert_eq!(layers.source_mac.unwrap().to_string(), "00-00-5E-00-53-02");
 }
 
@@ -262,7 +262,7 @@ fn apples_header_is_recognised_under_the_private_number_too() {
     (header[0], header[4], header[8]) = (108, 1, 101);
     let packet = [header, ipv4(17, 0, &UDP)].concat();
     for link_type in [LinkType::PKTAP, LinkType::USER2] {
-        assert_eq!(layers(link_type, &packet).names, ["pktap", "ipv4", "udp"]);
+        assert_eq!(layers(link_type, &packet).names[..], ["pktap", "ipv4", "udp"]);
     }
     assert!(layers(LinkType::USER2, &ipv4(17, 0, &UDP)).names.is_empty());
 }

@@ -1,10 +1,9 @@
 //! What an archive is in Elasticsearch: names of its parts, and what setup wrote down about it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use tokio::sync::OnceCell;
 
 use super::answer::Failure;
 use super::client::{Client, Request};
@@ -23,8 +22,8 @@ pub(super) const NAMES_IN_A_REQUEST: usize = 40;
 pub(super) struct Archive {
     /// Name of the template and of the alias, and what index names begin with.
     pub(super) name: String,
-    /// Once it has been asked for; it never changes.
-    layout: Arc<OnceCell<Layout>>,
+    /// Once [`Archive::meta`] has told it; it never changes.
+    layout: Arc<OnceLock<Layout>>,
 }
 
 /// What setup writes down, as `_meta` of the template and of the index of [`Archive::setup_index`].
@@ -94,14 +93,16 @@ impl Archive {
                 "format {format} with layout {layout} is of another version of this program"
             )));
         }
+        self.layout.get_or_init(|| meta.layout());
         Ok(meta)
     }
 
     /// What a document of the archive is.
     pub(super) async fn layout(&self, client: &Client) -> StoreResult<Layout> {
-        let layout =
-            self.layout.get_or_try_init(|| async { Ok(self.meta(client).await?.layout()) });
-        layout.await.copied()
+        match self.layout.get() {
+            Some(layout) => Ok(*layout),
+            None => Ok(self.meta(client).await?.layout()),
+        }
     }
 
     /// The archive's template, as Elasticsearch shows it; `None` when there is none.

@@ -367,7 +367,7 @@ mod tests {
             fragment: None,
             transport: None,
         };
-        let layers = Layers { networks: vec![network], ..Layers::default() };
+        let layers = Layers { networks: [network].into(), ..Layers::default() };
         let records = [PacketRecord { stored: stored.clone(), layers }];
         let set_up = Timestamp::from_nanoseconds(0);
         let partitions = Partitions { prefix: "p".to_owned(), partition: Partition::Day, set_up };

@@ -22,10 +22,12 @@ pub(super) async fn survey(
     query: &Query,
 ) -> StoreResult<Survey> {
     let clause = search::clause(client, archive, query).await?;
-    let mut survey = count(client, archive, &clause).await.map_err(|failure| {
-        failure.during(format!("survey {}/{}", client.address(), archive.name))
-    })?;
+    let Counted { mut survey, is_any_early } =
+        count(client, archive, &clause).await.map_err(|failure| {
+            failure.during(format!("survey {}/{}", client.address(), archive.name))
+        })?;
     if let Some(early) = Survey::to_be_read(query)
+        && is_any_early
         && !survey.needs_pcapng
     {
         let mut packets = search::fetch(client.clone(), archive.clone(), &early);
@@ -36,8 +38,15 @@ pub(super) async fn survey(
     Ok(survey)
 }
 
-async fn count(client: &Client, archive: &Archive, clause: &Json) -> Result<Survey, Failure> {
-    let mut survey = Survey::default();
+/// What the server counted.
+struct Counted {
+    survey: Survey,
+    /// Whether there are packets at the first time of an index, where every earlier one stands too.
+    is_any_early: bool,
+}
+
+async fn count(client: &Client, archive: &Archive, clause: &Json) -> Result<Counted, Failure> {
+    let (mut survey, mut is_any_early) = (Survey::default(), false);
     let mut after: Option<Json> = None;
     loop {
         let mut link_types = json!({
@@ -56,21 +65,34 @@ async fn count(client: &Client, archive: &Archive, clause: &Json) -> Result<Surv
             "aggs": {
                 "link_types": { "composite": link_types },
                 "needs_pcapng": { "filter": needs_pcapng() },
+                "early": { "filter": early() },
             },
         });
         let answer: Json = search::ask(client, archive, &body).await?;
         let found = &answer["aggregations"];
-        survey.needs_pcapng |= found["needs_pcapng"]["doc_count"].as_u64() != Some(0);
-        for bucket in found["link_types"]["buckets"].as_array().into_iter().flatten() {
+        let is_any = |name: &str| found[name]["doc_count"].as_u64() != Some(0);
+        survey.needs_pcapng |= is_any("needs_pcapng");
+        is_any_early |= is_any("early");
+        let buckets = found["link_types"]["buckets"].as_array().map_or(&[][..], Vec::as_slice);
+        for bucket in buckets {
             let number = bucket["key"]["number"].as_u64().and_then(|n| u16::try_from(n).ok());
             let unknown = || Failure::Damaged(format!("link type {}", bucket["key"]["number"]));
             survey.link_types.insert(LinkType(number.ok_or_else(unknown)?));
         }
         match found["link_types"].get("after_key") {
-            Some(key) => after = Some(key.clone()),
-            None => return Ok(survey),
+            // Buckets that are fewer than asked for are the last, though they have a key too.
+            Some(key) if buckets.len() as u64 == LINK_TYPES_IN_AN_ANSWER => {
+                after = Some(key.clone());
+            }
+            _ => return Ok(Counted { survey, is_any_early }),
         }
     }
+}
+
+/// What stands at the first time of an index.
+fn early() -> Json {
+    let first = Timestamp::from_nanoseconds(0).to_string();
+    json!({ "range": { FieldId::Timestamp.field().name: { "lte": first } } })
 }
 
 /// What [`Survey::add`] looks at, as a query; times before 1970 are not among it.

@@ -18,9 +18,19 @@ pub(super) fn kind_of_io(error: &io::Error) -> StoreErrorKind {
     }
 }
 
+/// What the system's error says when a process has too many files open (EMFILE). Errors
+/// of temporary files have its number in their text only.
+const TOO_MANY_FILES: &str = "(os error 24)";
+
 /// An error of the disk while doing `operation`.
 pub(super) fn io_error(operation: impl Into<String>, error: &io::Error) -> StoreError {
-    StoreError::new(kind_of_io(error), operation, error)
+    let kind = kind_of_io(error);
+    if error.to_string().contains(TOO_MANY_FILES) {
+        // The program has raised its own limit as far as it may.
+        let reason = format!("{error}; allow this program more of them (ulimit -Hn, LimitNOFILE=)");
+        return StoreError::new(kind, operation, reason);
+    }
+    StoreError::new(kind, operation, error)
 }
 
 /// An error of tantivy while doing `operation`.

@@ -150,7 +150,7 @@ mod tests {
                 destination: ports[destination],
             }),
         };
-        let layers = Layers { networks: vec![network], ..Layers::default() };
+        let layers = Layers { networks: [network].into(), ..Layers::default() };
         PacketRecord { stored: StoredPacket::new(packet, origin), layers }
     }
 

@@ -16,7 +16,7 @@ fn layers_stand_inside_their_packet_in_order() {
             let (layers, parts) = outline(&packet);
             assert_eq!(layers, decode(&packet), "{}", path.display());
             let named: Vec<&str> = parts.iter().flat_map(|part| part.names.clone()).collect();
-            assert_eq!(named, layers.names, "{}", path.display());
+            assert_eq!(named[..], layers.names[..], "{}", path.display());
             let mut end = 0;
             for part in &parts {
                 let bytes = &part.bytes;
