@@ -4,10 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::future::{self, Either};
+use futures::future;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 
 use crate::capture::{CaptureWriter, Format};
@@ -169,34 +168,6 @@ fn decoded(stored: StoredPacket) -> PacketRecord {
 const HELD_PACKETS: usize = 4096;
 /// See [`HELD_PACKETS`].
 const HELD_BYTES: usize = 8 << 20;
-/// After so many of them it is likely that the store will have to be asked.
-const FEW_PACKETS: usize = 64;
-
-/// The first packets on their way into a capture file.
-#[derive(Default)]
-struct Held {
-    packets: Vec<StoredPacket>,
-    bytes: usize,
-    /// What they are.
-    survey: Survey,
-}
-
-impl Held {
-    /// Takes packets until there are so many, or too many bytes; whether these are all.
-    async fn fill(
-        &mut self,
-        packets: &mut BoxStream<'static, StoreResult<StoredPacket>>,
-        wanted: usize,
-    ) -> StoreResult<bool> {
-        while self.packets.len() < wanted && self.bytes < HELD_BYTES {
-            let Some(stored) = packets.try_next().await? else { return Ok(true) };
-            self.survey.add(&stored.packet);
-            self.bytes += stored.packet.data.len();
-            self.packets.push(stored);
-        }
-        Ok(false)
-    }
-}
 
 /// Packets on their way into a capture file.
 pub struct Fetched {
@@ -208,8 +179,8 @@ pub struct Fetched {
 
 impl Fetched {
     /// The format that keeps what the query selects: pcap, or pcapng where link types differ, a
-    /// time does not fit, or a comment would be lost. Some packets are looked at themselves; of
-    /// more the store tells, which is asked while they are on their way.
+    /// time does not fit, or a comment would be lost. A few packets are looked at themselves, of
+    /// more the store tells.
     ///
     /// # Errors
     /// When the store fails.
@@ -218,27 +189,20 @@ impl Fetched {
         store: &dyn PacketStore,
         query: &Query,
     ) -> StoreResult<Self> {
-        let mut held = Held::default();
-        let mut told = None;
-        if !held.fill(&mut packets, FEW_PACKETS).await? {
-            let filling = pin!(held.fill(&mut packets, HELD_PACKETS));
-            match future::select(filling, store.survey(query)).await {
-                Either::Left((are_all, asked)) => {
-                    if !are_all? {
-                        told = Some(asked.await?);
-                    }
-                }
-                Either::Right((survey, filling)) => {
-                    if !filling.await? {
-                        told = Some(survey?);
-                    }
-                }
+        let (mut held, mut bytes) = (Vec::new(), 0);
+        let mut survey = Survey::default();
+        let survey = loop {
+            if held.len() >= HELD_PACKETS || bytes >= HELD_BYTES {
+                break store.survey(query).await?;
             }
-        }
-        let survey = told.unwrap_or(held.survey);
+            let Some(stored) = packets.try_next().await? else { break survey };
+            survey.add(&stored.packet);
+            bytes += stored.packet.data.len();
+            held.push(stored);
+        };
         let pcap = survey.link_types.len() <= 1 && !survey.needs_pcapng;
         let format = if pcap { Format::Pcap } else { Format::Pcapng };
-        Ok(Self { packets: stream::iter(held.packets).map(Ok).chain(packets).boxed(), format })
+        Ok(Self { packets: stream::iter(held).map(Ok).chain(packets).boxed(), format })
     }
 
     /// Writes the packets to `out`.
