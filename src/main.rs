@@ -10,14 +10,12 @@ use tikv_jemallocator::Jemalloc;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Memory that was given back goes to the system after a second instead of ten, for the same speed:
-/// most of what an ingest uses are large buffers that come and go. Of these none is too large to
-/// be kept for that second: from 8 MB on jemalloc would give it back at once, and an answer of
-/// Elasticsearch may be larger (stretches come out a tenth faster).
+/// most of what an ingest uses are large buffers that come and go.
 ///
 /// jemalloc reads this name before anything else runs (jemalloc(3), "Tuning").
 #[expect(unsafe_code, reason = "a name that the linker knows")]
 #[unsafe(export_name = "_rjem_malloc_conf")]
-static ALLOCATOR_SETTINGS: &[u8; 41] = b"dirty_decay_ms:1000,oversize_threshold:0\0";
+static ALLOCATOR_SETTINGS: &[u8; 20] = b"dirty_decay_ms:1000\0";
 
 fn main() -> ExitCode {
     pcap_archiver::cli::main()
