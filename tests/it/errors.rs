@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Run, Sandbox, conversations};
+use crate::support::{Run, Sandbox, conversations, through};
 
 /// Runs, and returns the exit code and the error lines.
 fn failing(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, String) {
@@ -81,16 +81,9 @@ fn wrong_usage_is_exit_code_two() {
 
 /// Runs with a limit of open files, `SOFT:HARD`.
 fn with_open_files(sandbox: &Sandbox, limit: &str, arguments: &[&str]) -> Run {
-    let command = sandbox.command(arguments);
     let mut limited = Command::new("prlimit");
-    limited.arg(format!("--nofile={limit}")).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
-    limited.current_dir(sandbox.path(".")).output().unwrap().into()
+    limited.arg(format!("--nofile={limit}"));
+    through(limited, &sandbox.command(arguments)).output().unwrap().into()
 }
 
 #[test]

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use crate::support::{Pcap, Run, Sandbox, conversations, many, oracle, signal, wait_until};
+use crate::support::{
+    Pcap, Run, Sandbox, conversations, many, oracle, signal, through, wait_until,
+};
 use crate::watch::{start, wait_for_packets};
 
 /// A folder named relatively, as a user does, with quick looks.
@@ -30,18 +32,12 @@ fn stop(child: Child) -> Run {
 }
 
 /// The command, started by another program.
-fn through(wrapper: &[&str], command: &Command) -> Command {
-    let mut prepared = Command::new(wrapper[0]);
-    prepared.args(&wrapper[1..]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => prepared.env(name, value),
-            None => prepared.env_remove(name),
-        };
-    }
-    prepared.current_dir(command.get_current_dir().unwrap());
+fn start_through(wrapper: &[&str], command: &Command) -> Child {
+    let mut first = Command::new(wrapper[0]);
+    first.args(&wrapper[1..]);
+    let mut prepared = through(first, command);
     prepared.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    prepared
+    prepared.spawn().unwrap()
 }
 
 fn is_complete(sandbox: &Sandbox, name: &str) -> bool {
@@ -142,7 +138,7 @@ fn what_could_not_be_read_is_read_when_it_can_be() {
     let bounded = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
     let wrapper = if File::open(&path).is_ok() { &bounded[..] } else { &["env"] };
     let arguments = [&WATCH[..], &["later/*.pcap"], &SETTLES].concat();
-    let watch = || through(wrapper, &sandbox.command(&arguments)).spawn().unwrap();
+    let watch = || start_through(wrapper, &sandbox.command(&arguments));
     let run = {
         let child = watch();
         wait_until("it has been tried", || {
@@ -173,7 +169,7 @@ fn few_open_files_are_enough_for_many_captures() {
         sandbox.file(&format!("captures/{}.pcap", "i".repeat(1 + number as usize)), &pcap);
     }
     let watch = sandbox.command(&[&WATCH[..], &SETTLES].concat());
-    let child = through(&["prlimit", "--nofile=64:64"], &watch).spawn().unwrap();
+    let child = start_through(&["prlimit", "--nofile=64:64"], &watch);
     wait_for_packets(&sandbox, "300");
     let run = stop(child);
     assert_eq!(run.code, Some(0), "{run}");

@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use super::through;
+
 /// Mounted for one process and those that are started in its place; gone with it.
 pub struct SmallDisk {
     holder: Child,
@@ -47,14 +49,8 @@ impl SmallDisk {
         if self.in_user_namespace {
             inside.args(["--user", "--preserve-credentials"]);
         }
-        inside.arg("--").arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => inside.env(name, value),
-                None => inside.env_remove(name),
-            };
-        }
-        inside
+        inside.arg("--");
+        through(inside, command)
     }
 
     /// The path of one of its files, as it can be seen from here.

@@ -118,6 +118,27 @@ fn command(
     command
 }
 
+/// The command, started by another program.
+pub fn through(mut wrapper: Command, command: &Command) -> Command {
+    wrapper.arg(command.get_program());
+    with_all_of(wrapper, command)
+}
+
+/// With the arguments, the variables and the folder of another command.
+pub fn with_all_of(mut this: Command, command: &Command) -> Command {
+    this.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => this.env(name, value),
+            None => this.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        this.current_dir(folder);
+    }
+    this
+}
+
 impl From<Output> for Run {
     fn from(output: Output) -> Self {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

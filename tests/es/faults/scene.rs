@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ use crate::sandbox::kept::Kept;
 use crate::sandbox::records::{Difference, difference, records};
 use crate::sandbox::service::Service;
 use crate::sandbox::tools::{Capturing, Traffic};
-use crate::sandbox::{oracle, read_all};
+use crate::sandbox::{oracle, read_all, with_all_of};
 use crate::server::OwnServer;
 
 /// Bytes for the ledger and the receipts.
@@ -310,17 +311,7 @@ fn start_service(program: &Program, url: &str, disk: &SmallDisk) -> Service {
         "50ms",
     ]);
     let inside = disk.before(&plain);
-    let command = move || {
-        let mut command = std::process::Command::new(inside.get_program());
-        command.args(inside.get_args());
-        for (name, value) in inside.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
-    };
+    let command = move || with_all_of(Command::new(inside.get_program()), &inside);
     Service::start(program.sandbox.path("ingest.log"), command)
 }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::support::records::{Record, difference, records};
-use crate::support::{Pcap, Run, Sandbox, say, wait_until};
+use crate::support::{Pcap, Run, Sandbox, say, through, wait_until};
 use disk::{SURVIVORS, Survivors, Tree};
 use trace::{CALLS, Event, Replay, printed};
 
@@ -153,14 +153,8 @@ impl Scene {
         let plain = self.sandbox.command(arguments);
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-xx", "-s", "100000000", "-e", &format!("trace={CALLS}"), "-o"]);
-        strace.arg(&log).arg(plain.get_program()).args(plain.get_args());
-        for (name, value) in plain.get_envs() {
-            match value {
-                Some(value) => strace.env(name, value),
-                None => strace.env_remove(name),
-            };
-        }
-        strace.current_dir(plain.get_current_dir().unwrap());
+        strace.arg(&log);
+        let mut strace = through(strace, &plain);
         strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = strace
             .spawn()
