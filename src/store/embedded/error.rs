@@ -24,13 +24,12 @@ const TOO_MANY_FILES: &str = "(os error 24)";
 
 /// An error of the disk while doing `operation`.
 pub(super) fn io_error(operation: impl Into<String>, error: &io::Error) -> StoreError {
-    let kind = kind_of_io(error);
-    if error.to_string().contains(TOO_MANY_FILES) {
+    let mut reason = error.to_string();
+    if reason.contains(TOO_MANY_FILES) {
         // The program has raised its own limit as far as it may.
-        let reason = format!("{error}; allow this program more of them (ulimit -Hn, LimitNOFILE=)");
-        return StoreError::new(kind, operation, reason);
+        reason += "; allow this program more of them (ulimit -Hn, LimitNOFILE=)";
     }
-    StoreError::new(kind, operation, error)
+    StoreError::new(kind_of_io(error), operation, reason)
 }
 
 /// An error of tantivy while doing `operation`.
