@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use pcap_archiver::packet::{LinkType, StoredPacket};
 use pcap_archiver::query::{Filter, Order, Predicate, Query};
-use pcap_archiver::store::PacketStore;
 use pcap_archiver::store::memory::MemoryStore;
-use pcap_archiver::testing::CaptureBuilder;
+use pcap_archiver::store::{Layout, PacketStore, SetupOptions};
+use pcap_archiver::testing::{CaptureBuilder, udp_frame};
 use serde_json::json;
 
 use crate::support::{Archive, Method, append, fetch, packets};
@@ -63,6 +63,49 @@ async fn long_packets_come_in_smaller_pages() {
     let expected: Vec<StoredPacket> = records.iter().map(|record| record.stored.clone()).collect();
     assert!(found == expected, "{} packets", found.len());
     archive.destroy().await;
+}
+
+/// Bursts, gaps and ends of the clock: behind the first window pages are cut by time.
+#[tokio::test]
+async fn pages_are_cut_by_time_wherever_packets_stand() {
+    const MILLISECOND: i128 = 1_000_000;
+    let times = (0..11_000).map(|number| START + number * 3 * MILLISECOND).chain([
+        // Outside of the index's clock, and its last time.
+        -1_000 * MILLISECOND,
+        i128::from(i64::MAX) + 5,
+        i128::from(i64::MAX),
+    ]);
+    let short = times.map(|time| (time, 60));
+    let hour = START + 3_600_000 * MILLISECOND;
+    // More than an answer may have, and more bytes than a page has, in one millisecond.
+    let burst = (0..11_000).map(|number| (hour + number / 2, 60));
+    let long = (0..300).map(|number| (2 * hour - START + number, 60_000));
+    let years = (0..300).map(|number| (START + number * 86_400_000 * MILLISECOND / 20, 50_000));
+    let mut capture = CaptureBuilder::new("times.pcap");
+    for (number, (time, length)) in (0_u32..).zip(short.chain(burst).chain(long).chain(years)) {
+        let client = format!("10.0.0.{}:{}", number % 250, 1_024 + number % 7_001);
+        let payload = vec![number.to_le_bytes()[0]; length];
+        let frame = udp_frame(client.parse().unwrap(), "192.0.2.53:53".parse().unwrap(), &payload);
+        capture = capture.packet(time, LinkType::ETHERNET, frame);
+    }
+    let records = capture.records();
+    let reference = MemoryStore::default();
+    append(&reference, &records).await;
+    for layout in [Layout::Singles, Layout::Flows] {
+        let archive = Archive::named("times");
+        let admin = archive.admin().await;
+        let options = SetupOptions { layout: Some(layout), ..SetupOptions::default() };
+        admin.setup(&options).await.unwrap();
+        append(&admin, &records).await;
+        admin.flush().await.unwrap();
+        for order in [Order::Time, Order::Frame] {
+            let query = Query { order, ..Query::all() };
+            let found = fetch(&admin, &query).await.unwrap();
+            let expected = fetch(&reference, &query).await.unwrap();
+            assert!(found == expected, "{layout:?}, {order:?}: {} packets", found.len());
+        }
+        archive.destroy().await;
+    }
 }
 
 #[tokio::test]

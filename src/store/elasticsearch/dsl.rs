@@ -103,6 +103,12 @@ fn time(range: &TimeRange, layout: Layout) -> Json {
     }
 }
 
+/// Documents that begin from a time to another; both ends belong to it.
+pub(super) fn captured_between(first: Timestamp, last: Timestamp) -> Json {
+    let field = FieldId::Timestamp.field().name;
+    json!({ "range": { field: { "gte": indexed(first), "lte": indexed(last) } } })
+}
+
 fn indexed(time: Timestamp) -> String {
     Timestamp::from_nanoseconds(time.indexed().into()).to_string()
 }

@@ -27,6 +27,7 @@ mod nodes;
 mod page;
 mod paging;
 mod partition;
+mod plan;
 mod ports;
 mod probe;
 mod prune;

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::answer::{Failure, parse};
 use super::document::{Decoder, SourceFields, StretchFields};
-use crate::packet::StoredPacket;
+use crate::packet::{StoredPacket, Timestamp};
 use crate::store::flows::Unpacker;
 use crate::store::{Estimate, Layout};
 
@@ -53,6 +53,30 @@ pub(super) struct Extent {
     pub(super) before: u64,
 }
 
+/// Numbers of the documents that a search finds, as far as it asks for them.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    /// As in [`Page`].
+    pub(super) snapshot: String,
+    pub(super) documents: u64,
+    /// Captured ones.
+    pub(super) bytes: u64,
+    /// When the last was captured, in milliseconds since 1970.
+    pub(super) last: Option<i64>,
+    /// In the order of time.
+    pub(super) buckets: Vec<Bucket>,
+}
+
+/// Numbers of the documents of a time.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    /// Its first millisecond since 1970.
+    pub(super) first: i64,
+    pub(super) documents: u64,
+    /// Captured ones.
+    pub(super) bytes: u64,
+}
+
 /// Time or capture, frame number, and Elasticsearch's own tie-breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SortKey {
@@ -75,6 +99,16 @@ impl SortKey {
     /// Time or capture.
     pub(super) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Milliseconds since 1970; `None` where the order is not that of time.
+    pub(super) fn millisecond(&self) -> Option<i64> {
+        self.text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+    }
+
+    /// Before everything that was captured at a time.
+    pub(super) fn first_of(time: Timestamp) -> Self {
+        Self { text: time.to_string(), sequence: -1, tie_breaker: -1 }
     }
 
     /// Frame number.
@@ -128,6 +162,24 @@ struct Hits<H> {
 struct Aggregations {
     #[serde(default)]
     before: Documents,
+    #[serde(default)]
+    bytes: Number,
+    #[serde(default)]
+    last: Number,
+    #[serde(default)]
+    times: Times,
+}
+
+#[derive(Deserialize, Default)]
+struct Times {
+    buckets: Vec<CountedTime>,
+}
+
+#[derive(Deserialize)]
+struct CountedTime {
+    key: i64,
+    doc_count: u64,
+    bytes: Number,
 }
 
 #[derive(Deserialize, Default)]
@@ -230,6 +282,27 @@ impl Extent {
     }
 }
 
+impl Numbers {
+    /// Reads an answer.
+    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
+        let answer: Answer<IgnoredAny> = whole(answer)?;
+        let found = answer.aggregations;
+        let bytes = |number: &Number| number.value.map_or(0, as_length);
+        let buckets = found.times.buckets.iter().map(|bucket| Bucket {
+            first: bucket.key,
+            documents: bucket.doc_count,
+            bytes: bytes(&bucket.bytes),
+        });
+        Ok(Self {
+            snapshot: answer.pit_id,
+            documents: answer.hits.total.value,
+            bytes: bytes(&found.bytes),
+            last: found.last.value.map(as_millisecond),
+            buckets: buckets.collect(),
+        })
+    }
+}
+
 #[derive(Deserialize)]
 struct Counted {
     #[serde(rename = "_shards")]
@@ -310,6 +383,12 @@ fn whole<'a, H: Deserialize<'a>>(answer: &'a [u8]) -> Result<Answer<H>, Failure>
 )]
 fn as_length(value: f64) -> u64 {
     value as u64
+}
+
+/// Milliseconds of the index's clock have 43 bits and fit exactly.
+#[expect(clippy::cast_possible_truncation, reason = "float casts saturate")]
+fn as_millisecond(value: f64) -> i64 {
+    value as i64
 }
 
 #[cfg(test)]
