@@ -4,8 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64_simd::STANDARD;
 use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
@@ -98,7 +97,7 @@ impl Serialize for WithBytes<'_> {
                 map.end()
             }
             Json::String(text) if self.name == "data" => {
-                let bytes = BASE64_STANDARD.decode(text).map_err(S::Error::custom)?;
+                let bytes = STANDARD.decode_to_vec(text).map_err(S::Error::custom)?;
                 serializer.serialize_bytes(&bytes)
             }
             other => other.serialize(serializer),

@@ -1,8 +1,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64_simd::{AsOut as _, STANDARD};
 use sha1::{Digest as _, Sha1};
 
 use crate::packet::{Icmp, Layers, NetworkLayer, Transport};
@@ -114,9 +113,7 @@ fn update_with(hash: &mut Sha1, address: IpAddr) {
 impl fmt::Display for CommunityId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; 28];
-        let length = BASE64_STANDARD.encode_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
-        let text = std::str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?;
-        write!(f, "1:{text}")
+        write!(f, "1:{}", STANDARD.encode_as_str(&self.0, text.as_mut_slice().as_out()))
     }
 }
 

@@ -1,7 +1,6 @@
 use std::fmt;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64_simd::URL_SAFE_NO_PAD;
 
 use crate::packet::CapturedPacket;
 
@@ -94,7 +93,7 @@ impl Fingerprint {
 /// 16 bytes.
 impl fmt::Display for PacketId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
+        f.write_str(&URL_SAFE_NO_PAD.encode_to_string(self.0))
     }
 }
 
@@ -102,7 +101,7 @@ impl PacketId {
     /// Reads the text form; `None` when it is something else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let bytes = URL_SAFE_NO_PAD.decode_to_vec(text).ok()?;
         Some(Self(bytes.try_into().ok()?))
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64_simd::STANDARD;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -156,6 +155,6 @@ fn view(record: &PacketRecord) -> Result<View, ApiError> {
         packet: Row::of(record),
         layers: layers::of(record),
         fields,
-        data: BASE64_STANDARD.encode(&record.stored.packet.data),
+        data: STANDARD.encode_to_string(&record.stored.packet.data),
     })
 }

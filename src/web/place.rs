@@ -1,7 +1,6 @@
 //! A place in the order of packets.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64_simd::URL_SAFE_NO_PAD;
 
 use crate::document::sequence;
 use crate::packet::{Fingerprint, PacketId, PacketRecord};
@@ -44,12 +43,12 @@ impl Place {
         bytes.extend(self.capture.0);
         bytes.extend(self.frame.to_be_bytes());
         bytes.extend(self.id.0);
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+        URL_SAFE_NO_PAD.encode_to_string(bytes)
     }
 
     /// Reads the text form; `None` when it is something else.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let bytes = URL_SAFE_NO_PAD.decode_to_vec(text).ok()?;
         let (time, rest) = bytes.split_first_chunk()?;
         let (capture, rest) = rest.split_first_chunk()?;
         let (frame, id) = rest.split_first_chunk()?;

@@ -5,8 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64_simd::STANDARD;
 
 use super::{Found, Ports, ntlm, text, url};
 use crate::packet::{Application, Challenger, Http, Message, User};
@@ -262,13 +261,13 @@ impl Head {
     fn credentials(&mut self, value: &[u8]) {
         let Some((scheme, rest)) = split_at_space(value) else { return };
         if scheme.eq_ignore_ascii_case(b"Basic") {
-            let Ok(pair) = BASE64_STANDARD.decode(rest.trim_ascii()) else { return };
+            let Ok(pair) = STANDARD.decode_to_vec(rest.trim_ascii()) else { return };
             if let Some(colon) = memchr::memchr(b':', &pair) {
                 self.user.name = text(&pair[..colon]);
             }
         } else if scheme.eq_ignore_ascii_case(b"Digest") {
             self.user.name = digest_user(value);
-        } else if let Ok(token) = BASE64_STANDARD.decode(rest.trim_ascii()) {
+        } else if let Ok(token) = STANDARD.decode_to_vec(rest.trim_ascii()) {
             let (user, challenger) = ntlm::read(&token);
             self.user = user.unwrap_or_else(|| std::mem::take(&mut self.user));
             self.challenger = self.challenger.take().or(challenger);

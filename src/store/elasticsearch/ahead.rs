@@ -13,8 +13,9 @@ use super::page::{Page, SortKey};
 use super::paging::Search;
 use super::plan::{Planned, Planner};
 
-/// While the packets of one page are read from its answer the server writes the next.
-const PAGES_AT_ONCE: usize = 2;
+/// While the packets of one page are read from its answer the server writes the next ones, with a
+/// core for each.
+const PAGES_AT_ONCE: usize = 4;
 /// Pages that are planned beyond those that are asked for.
 const PLANNED: usize = 2;
 
@@ -70,7 +71,7 @@ impl Ahead {
 impl Search {
     async fn planned_page(self: Arc<Self>, plan: Planned) -> Result<Page, Failure> {
         let mut body = self.body(Some(&plan.after), plan.documents);
-        if let Some(within) = plan.within {
+        if let Some(within) = &plan.within {
             body["query"] = self.within(within);
         }
         let page = self.page(&plan.snapshot, body).await?;

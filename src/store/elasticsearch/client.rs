@@ -5,8 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use elasticsearch::auth::Credentials as ServerCredentials;
 use elasticsearch::cert::{Certificate, CertificateValidation};
@@ -329,7 +328,7 @@ fn server_credentials(credentials: &Credentials) -> StoreResult<Option<ServerCre
 }
 
 fn is_api_key(text: &str) -> bool {
-    BASE64_STANDARD.decode(text).is_ok_and(|decoded| decoded.contains(&b':'))
+    STANDARD.decode_to_vec(text).is_ok_and(|decoded| decoded.contains(&b':'))
 }
 
 /// A server that answers in this way will do nothing for anybody, or is none: a proxy.

@@ -4,8 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -110,7 +109,7 @@ struct StretchPackets<'a> {
 impl StretchFields<'_> {
     /// The packets that were stored as this document, or what is wrong with it.
     pub(super) fn packets(&self, unpacker: &mut Unpacker) -> Result<Vec<StoredPacket>, String> {
-        let packed = BASE64_STANDARD.decode(self.packet.data.as_bytes());
+        let packed = STANDARD.decode_to_vec(self.packet.data.as_bytes());
         let packed = packed.map_err(|_| "packet.data is not base64".to_owned())?;
         unpacker.unpack(&packed).map_err(|error| error.to_string())
     }
@@ -136,8 +135,8 @@ impl Decoder {
             timestamp: timestamp(packet.time.as_deref(), &fields.timestamp)?,
             link_type: LinkType(packet.link_type),
             original_length: packet.length,
-            data: BASE64_STANDARD
-                .decode(packet.data.as_bytes())
+            data: STANDARD
+                .decode_to_vec(packet.data.as_bytes())
                 .map(Bytes::from)
                 .map_err(|_| "packet.data is not base64")?,
             extras: None,

@@ -315,7 +315,7 @@ impl Search {
     }
 
     /// What is searched for, and another clause.
-    pub(super) fn within(&self, clause: Json) -> Json {
+    pub(super) fn within(&self, clause: &Json) -> Json {
         json!({ "bool": { "filter": [self.clause, clause] } })
     }
 

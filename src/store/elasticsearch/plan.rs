@@ -19,11 +19,13 @@ use crate::packet::Timestamp;
 use crate::query::Order;
 
 /// Bytes of an answer that is asked for; some of them, and their packets, are in memory at once.
-const PAGE_BYTES: u64 = 12 << 20;
+/// Less than what the allocator gives back to the system at once, and has to get anew.
+const PAGE_BYTES: u64 = 7 << 20;
 /// What of an answer is not packet bytes, for each packet.
 const HIT_OVERHEAD: u64 = 1_024;
 /// Documents of one answer at most: Elasticsearch's own limit (`index.max_result_window`).
 const WINDOW: u64 = 10_000;
+const _: () = assert!(PAGE_BYTES / HIT_OVERHEAD <= WINDOW, "no page has more than an answer may");
 /// Parts of a time for which documents are counted at once.
 const BUCKETS: i64 = 1_024;
 const NANOSECONDS_PER_MILLISECOND: i128 = 1_000_000;
@@ -176,7 +178,7 @@ impl Planner {
     async fn numbers(&mut self, first: i64, last: i64, what: Json) -> Result<Numbers, Failure> {
         let body = json!({
             "size": 0,
-            "query": self.search.within(within(first, last)),
+            "query": self.search.within(&within(first, last)),
             "track_total_hits": true,
             "aggs": what,
         });
@@ -199,8 +201,7 @@ struct Span {
 
 impl Span {
     fn is_a_page(&self) -> bool {
-        self.documents == 1
-            || self.documents <= WINDOW && answer_bytes(self.documents, self.bytes) <= PAGE_BYTES
+        self.documents == 1 || answer_bytes(self.documents, self.bytes) <= PAGE_BYTES
     }
 
     /// Takes the next one to it, if both are a page.
@@ -291,9 +292,9 @@ mod tests {
     #[test]
     fn pages_are_cut_by_bytes() {
         assert_eq!(page_sizes(&[]), [0; 0]);
-        assert_eq!(page_sizes(&vec![60; 10_000]), [10_000]);
-        assert_eq!(page_sizes(&vec![600; 10_000]), [5_000, 5_000], "of about the same size");
-        let jumbo = 6 << 20;
+        assert_eq!(page_sizes(&vec![60; 6_000]), [6_000]);
+        assert_eq!(page_sizes(&vec![600; 6_000]), [3_000, 3_000], "of about the same size");
+        let jumbo = 4 << 20;
         assert_eq!(page_sizes(&[jumbo; 3]), [1, 1, 1]);
         assert_eq!(page_sizes(&[60, 60, 100 << 20, 60]), [2, 1, 1]);
     }
@@ -305,12 +306,12 @@ mod tests {
     #[test]
     fn neighbours_are_joined_to_pages() {
         assert_eq!(joined([]), []);
-        let short = [span(0, 4_000, 1), span(10, 4_000, 1), span(50, 4_000, 1), span(60, 6_000, 1)];
+        let short = [span(0, 3_000, 1), span(10, 3_000, 1), span(50, 3_000, 1), span(60, 4_000, 1)];
         assert_eq!(
             joined(short),
             [
-                Span { first: 0, last: 19, documents: 8_000, bytes: 2 },
-                Span { first: 50, last: 69, documents: 10_000, bytes: 2 },
+                Span { first: 0, last: 19, documents: 6_000, bytes: 2 },
+                Span { first: 50, last: 69, documents: 7_000, bytes: 2 },
             ]
         );
         let long = [span(0, 1, 1), span(10, 2, 9 << 20), span(20, 1, 9 << 20), span(30, 1, 1)];

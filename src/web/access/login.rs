@@ -9,8 +9,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64_simd::STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
@@ -164,7 +163,7 @@ fn credentials(login: Login) -> Result<(String, Credentials), ApiError> {
         }
         Login::ApiKey { api_key } => {
             let api_key = api_key.trim();
-            let decoded = BASE64_STANDARD.decode(api_key).ok();
+            let decoded = STANDARD.decode_to_vec(api_key).ok();
             let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
             let id = decoded.as_deref().and_then(|text| Some(text.split_once(':')?.0.to_owned()));
             let id = id.ok_or_else(|| {

@@ -20,8 +20,7 @@ fn alice() -> User {
 
 #[test]
 fn who_logs_on_with_ntlm() {
-    use base64::Engine as _;
-    let token = base64::prelude::BASE64_STANDARD.encode(ntlm_message());
+    let token = base64_simd::STANDARD.encode_to_string(ntlm_message());
     let request = format!("GET / HTTP/1.1\r\nAuthorization: NTLM {token}\r\n\r\n");
     assert_eq!(details(tcp(80, request.as_bytes())).user, alice());
     let mut setup = vec![0, 0, 0, 200, 0xfe];
@@ -102,8 +101,7 @@ fn server() -> Challenger {
 
 #[test]
 fn who_asks_with_ntlm() {
-    use base64::Engine as _;
-    let token = base64::prelude::BASE64_STANDARD.encode(ntlm_challenge());
+    let token = base64_simd::STANDARD.encode_to_string(ntlm_challenge());
     let answer = format!("HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM {token}\r\n\r\n");
     assert_eq!(details(tcp(80, answer.as_bytes())).challenger, Some(Box::new(server())));
     // Every message of the packet is looked at.
