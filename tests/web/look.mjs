@@ -206,6 +206,25 @@ for (const [store, open] of Object.entries(STORES)) {
       await page.getByRole('tree').waitFor();
     });
 
+    named('the link to a packet is copied, and is one', async () => {
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+      await ready(page, `${address}/?q=${encodeURIComponent('"GET /greeting"')}`);
+      await page.locator('#grid .rows .row').first().click();
+      await page.getByRole('tree').waitFor();
+      await page.getByRole('button', { name: 'Copy link' }).click();
+      await page.getByText('The link is copied.').waitFor();
+      const link = await page.evaluate(() => navigator.clipboard.readText());
+      assert.equal(link, page.url());
+      const id = new URL(link).searchParams.get('packet');
+      // As Kibana links to a packet.
+      for (const other of [link, `${address}/?id=${id}`]) {
+        await page.goto('about:blank');
+        await page.goto(other);
+        await page.getByRole('tree').locator('.layer', { hasText: 'http' }).first().waitFor();
+        assert.equal(await page.locator('.hex .letters').allInnerTexts().then((lines) => lines.join('').includes('GET /greeting')), true);
+      }
+    });
+
     named('the whole conversation, both directions', async () => {
       await ready(page, `${address}/?q=${encodeURIComponent('"GET /greeting"')}`);
       await page.locator('#grid .rows .row').first().click();

@@ -74,15 +74,37 @@ describe('the page', () => {
       await page.locator('#download').getByRole('button', { name: 'Download' }).click();
       await page.locator('#download .fault', { hasText: /^Cut off, nothing was kept/ }).waitFor();
       assert.deepEqual(files, []);
-      const kept = await page.evaluate(async () => {
-        const root = await navigator.storage.getDirectory();
-        const folder = await root.getDirectoryHandle('downloads');
-        return Array.fromAsync(folder.keys());
-      });
-      assert.deepEqual(kept, []);
+      assert.deepEqual(await kept(page), []);
       await clean(small);
     } finally {
       await close();
+    }
+  });
+
+  test('a download shows how far it is, and can be stopped', async () => {
+    const proxy = await between(address);
+    const { page, clean, close } = await browse();
+    try {
+      await ready(page, proxy.url);
+      await page.getByRole('button', { name: 'Download' }).click();
+      const dialog = page.locator('#download');
+      await dialog.getByText(/packets, .* captured/).waitFor();
+      proxy.stall(30_000);
+      await dialog.getByRole('button', { name: 'Download' }).click();
+      await dialog.getByText(/^[\d.]+ kB of [\d.]+ kB, .*\/s, .* left$/).waitFor();
+      const { value, max } = await dialog.getByRole('progressbar').evaluate(({ value, max }) => ({ value, max }));
+      assert.ok(value > 0 && value < max, `${value} of ${max}`);
+      assert.notDeepEqual(await kept(page), []);
+      // It goes on without its box.
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await page.getByRole('button', { name: 'Download' }).click();
+      await dialog.getByRole('button', { name: 'Stop' }).click();
+      await dialog.getByText('Stopped; nothing was kept.').waitFor();
+      assert.deepEqual(await kept(page), []);
+      await clean(proxy.url);
+    } finally {
+      await close();
+      await proxy.close();
     }
   });
 
@@ -117,24 +139,36 @@ describe('the page', () => {
   });
 });
 
-/** A server in between that can stop answering. */
+/** Names of what is in the page's private disk space. */
+function kept(page) {
+  return page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const folder = await root.getDirectoryHandle('downloads');
+    return Array.fromAsync(folder.keys());
+  });
+}
+
+/** A server in between that can stop answering, at once or behind some bytes. */
 async function between(url) {
-  const { hostname, port } = new URL(url);
+  const { protocol, hostname, port } = new URL(url);
   const sockets = new Set();
-  let stalled = false;
+  let left = Infinity;
   const server = net.createServer((client) => {
     const upstream = net.connect(Number(port), hostname);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     }
-    client.on('data', (part) => stalled || upstream.write(part)).on('close', () => upstream.destroy());
-    upstream.on('data', (part) => stalled || client.write(part)).on('close', () => client.destroy());
+    client.on('data', (part) => left > 0 && upstream.write(part)).on('close', () => upstream.destroy());
+    upstream.on('data', (part) => {
+      client.write(part.subarray(0, left));
+      left -= Math.min(left, part.length);
+    }).on('close', () => client.destroy());
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `https://${hostname}:${server.address().port}`,
-    stall: () => { stalled = true; },
+    url: `${protocol}//${hostname}:${server.address().port}`,
+    stall: (bytes = 0) => { left = bytes; },
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
