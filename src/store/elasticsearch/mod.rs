@@ -24,6 +24,7 @@ mod dsl;
 mod keys;
 mod kibana;
 mod nodes;
+mod numbers;
 mod page;
 mod paging;
 mod partition;

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value as Json, json};
 
-use super::answer::{Failure, parse};
+use super::answer::Failure;
 use super::document::{Decoder, SourceFields, StretchFields};
+use super::numbers::{Answer, whole};
 use crate::packet::{StoredPacket, Timestamp};
+use crate::store::Layout;
 use crate::store::flows::Unpacker;
-use crate::store::{Estimate, Layout};
 
 /// The last time of the index's clock. The server shows it as none at all, since it takes the same
 /// number for a time that is missing; given back, it is the place of those packets.
@@ -40,41 +40,6 @@ pub(super) struct Window {
     pub(super) snapshot: String,
     /// In the order of the search.
     pub(super) documents: Vec<(u64, SortKey)>,
-}
-
-/// What of a snapshot a query finds, of all pages together.
-#[derive(Debug)]
-pub(super) struct Extent {
-    /// As in [`Page`].
-    pub(super) snapshot: String,
-    /// How many documents.
-    pub(super) total: u64,
-    /// How many stand before a place, where that was asked for.
-    pub(super) before: u64,
-}
-
-/// Numbers of the documents that a search finds, as far as it asks for them.
-#[derive(Debug)]
-pub(super) struct Numbers {
-    /// As in [`Page`].
-    pub(super) snapshot: String,
-    pub(super) documents: u64,
-    /// Captured ones.
-    pub(super) bytes: u64,
-    /// When the last was captured, in milliseconds since 1970.
-    pub(super) last: Option<i64>,
-    /// In the order of time.
-    pub(super) buckets: Vec<Bucket>,
-}
-
-/// Numbers of the documents of a time.
-#[derive(Debug)]
-pub(super) struct Bucket {
-    /// Its first millisecond since 1970.
-    pub(super) first: i64,
-    pub(super) documents: u64,
-    /// Captured ones.
-    pub(super) bytes: u64,
 }
 
 /// Time or capture, frame number, and Elasticsearch's own tie-breaker.
@@ -134,58 +99,6 @@ impl SortKey {
 }
 
 type Sort<'a> = (Option<Cow<'a, str>>, i64, i64);
-
-#[derive(Deserialize)]
-struct Answer<H> {
-    pit_id: String,
-    timed_out: bool,
-    #[serde(rename = "_shards")]
-    shards: Shards,
-    hits: Hits<H>,
-    #[serde(default)]
-    aggregations: Aggregations,
-}
-
-#[derive(Deserialize)]
-struct Shards {
-    failed: u64,
-}
-
-#[derive(Deserialize)]
-struct Hits<H> {
-    hits: Vec<H>,
-    #[serde(default)]
-    total: Total,
-}
-
-#[derive(Deserialize, Default)]
-struct Aggregations {
-    #[serde(default)]
-    before: Documents,
-    #[serde(default)]
-    bytes: Number,
-    #[serde(default)]
-    last: Number,
-    #[serde(default)]
-    times: Times,
-}
-
-#[derive(Deserialize, Default)]
-struct Times {
-    buckets: Vec<CountedTime>,
-}
-
-#[derive(Deserialize)]
-struct CountedTime {
-    key: i64,
-    doc_count: u64,
-    bytes: Number,
-}
-
-#[derive(Deserialize, Default)]
-struct Number {
-    value: Option<f64>,
-}
 
 #[derive(Deserialize)]
 struct Hit<'a, S> {
@@ -270,130 +183,10 @@ impl Window {
     }
 }
 
-impl Extent {
-    /// Reads an answer.
-    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
-        let answer: Answer<IgnoredAny> = whole(answer)?;
-        Ok(Self {
-            snapshot: answer.pit_id,
-            total: answer.hits.total.value,
-            before: answer.aggregations.before.doc_count,
-        })
-    }
-}
-
-impl Numbers {
-    /// Reads an answer.
-    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
-        let answer: Answer<IgnoredAny> = whole(answer)?;
-        let found = answer.aggregations;
-        let bytes = |number: &Number| number.value.map_or(0, as_length);
-        let buckets = found.times.buckets.iter().map(|bucket| Bucket {
-            first: bucket.key,
-            documents: bucket.doc_count,
-            bytes: bytes(&bucket.bytes),
-        });
-        Ok(Self {
-            snapshot: answer.pit_id,
-            documents: answer.hits.total.value,
-            bytes: bytes(&found.bytes),
-            last: found.last.value.map(as_millisecond),
-            buckets: buckets.collect(),
-        })
-    }
-}
-
-#[derive(Deserialize)]
-struct Counted {
-    #[serde(rename = "_shards")]
-    shards: Shards,
-    hits: TotalHits,
-}
-
-/// Reads how many documents were found.
-pub(super) fn total(answer: &[u8]) -> Result<u64, Failure> {
-    let answer: Counted = parse(answer)?;
-    match answer.shards.failed {
-        0 => Ok(answer.hits.total.value),
-        failed => Err(incomplete(failed)),
-    }
-}
-
-#[derive(Deserialize)]
-struct Sized {
-    #[serde(rename = "_shards")]
-    shards: Shards,
-    hits: TotalHits,
-    aggregations: SizedAggregations,
-}
-
-#[derive(Deserialize)]
-struct TotalHits {
-    total: Total,
-}
-
-#[derive(Deserialize, Default)]
-struct Total {
-    value: u64,
-}
-
-#[derive(Deserialize)]
-struct SizedAggregations {
-    bytes: Number,
-    packets: Number,
-}
-
-#[derive(Deserialize, Default)]
-struct Documents {
-    doc_count: u64,
-}
-
-/// Reads the answer to an estimate; a packet that stands in two stretches counts twice.
-pub(super) fn estimate(answer: &[u8], layout: Layout) -> Result<Estimate, Failure> {
-    let answer: Sized = parse(answer)?;
-    if answer.shards.failed > 0 {
-        return Err(incomplete(answer.shards.failed));
-    }
-    let found = answer.aggregations;
-    let packets = match layout {
-        Layout::Singles => answer.hits.total.value,
-        Layout::Flows => found.packets.value.map_or(0, as_length),
-    };
-    Ok(Estimate { packets, bytes: found.bytes.value.map_or(0, as_length) })
-}
-
-fn incomplete(failed: u64) -> Failure {
-    Failure::Incomplete(format!("{failed} shards gave no answer"))
-}
-
-/// Reads an answer to which every shard has contributed.
-fn whole<'a, H: Deserialize<'a>>(answer: &'a [u8]) -> Result<Answer<H>, Failure> {
-    let answer: Answer<H> = parse(answer)?;
-    if answer.timed_out || answer.shards.failed > 0 {
-        return Err(incomplete(answer.shards.failed));
-    }
-    Ok(answer)
-}
-
-/// Aggregations answer in floating point; captured lengths have 32 bits and fit exactly.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "float casts saturate, and lengths are small and not negative"
-)]
-fn as_length(value: f64) -> u64 {
-    value as u64
-}
-
-/// Milliseconds of the index's clock have 43 bits and fit exactly.
-#[expect(clippy::cast_possible_truncation, reason = "float casts saturate")]
-fn as_millisecond(value: f64) -> i64 {
-    value as i64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::elasticsearch::numbers::total;
 
     fn answer(timed_out: bool, failed: u64) -> String {
         let hit = json!({

@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 
 use super::answer::Failure;
 use super::dsl;
-use super::page::{Numbers, SortKey, Window};
+use super::numbers::Numbers;
+use super::page::{SortKey, Window};
 use super::paging::Search;
 use crate::document::fields::FieldId;
 use crate::packet::Timestamp;

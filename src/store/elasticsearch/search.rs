@@ -8,7 +8,7 @@ use super::answer::{self, Failure};
 use super::archive::Archive;
 use super::client::Client;
 use super::paging::{self, Search};
-use super::{dsl, page};
+use super::{dsl, numbers};
 use crate::document::fields::FieldId;
 use crate::packet::StoredPacket;
 use crate::query::Query;
@@ -73,7 +73,7 @@ pub(super) async fn count_of(
 ) -> StoreResult<u64> {
     let body = json!({ "size": 0, "query": clause, "track_total_hits": true });
     let answer = client.search(&archive.name, &body).await;
-    answer.and_then(|answer| page::total(&answer)).map_err(|failure| {
+    answer.and_then(|answer| numbers::total(&answer)).map_err(|failure| {
         failure.during_opening(format!("count in {}/{}", client.address(), archive.name))
     })
 }
@@ -108,7 +108,7 @@ pub(super) async fn weigh(
             "packets": sum(FieldId::NetworkPackets),
         },
     });
-    page::estimate(&client.search(&archive.name, &body).await?, layout)
+    numbers::estimate(&client.search(&archive.name, &body).await?, layout)
 }
 
 /// How the archive goes about `query`: the search as it is sent, without page and snapshot.
