@@ -1,5 +1,6 @@
 use std::fmt;
 
+const NANOSECONDS_PER_MILLISECOND: i128 = 1_000_000;
 const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
 
 /// When a packet was captured: nanoseconds since 1970-01-01T00:00:00Z.
@@ -14,6 +15,12 @@ impl Timestamp {
     #[must_use]
     pub const fn from_nanoseconds(nanoseconds: i128) -> Self {
         Self(nanoseconds)
+    }
+
+    /// From milliseconds since the epoch.
+    #[must_use]
+    pub const fn from_milliseconds(milliseconds: i64) -> Self {
+        Self(milliseconds as i128 * NANOSECONDS_PER_MILLISECOND)
     }
 
     /// From seconds and a fraction in nanoseconds. A fraction of a second or more is carried

@@ -64,7 +64,7 @@ async fn count(
 ) -> Result<Counts, Failure> {
     let mut aggregations = json!({
         "bytes": bytes(),
-        "captured": { "sum": { "field": FieldId::PacketCapturedLength.field().name } },
+        "captured": dsl::sum(FieldId::PacketCapturedLength),
         "link_types": { "terms": {
             "field": FieldId::PacketLinkType.field().name,
             "size": LINK_TYPES,
@@ -122,7 +122,7 @@ async fn count(
 
 /// Bytes on the wire.
 pub(super) fn bytes() -> Json {
-    json!({ "sum": { "field": FieldId::PacketLength.field().name } })
+    dsl::sum(FieldId::PacketLength)
 }
 
 /// The first or the last packet. A minimum of times would be rounded to milliseconds.
@@ -256,8 +256,8 @@ fn read_buckets(timeline: Timeline, found: &Json) -> Result<Vec<Bucket>, Failure
     for (position, bucket) in list(&found["buckets"]["buckets"])?.iter().enumerate() {
         let position = match bucket["key"].as_i64() {
             Some(milliseconds) => {
-                let time = i128::from(milliseconds) * i128::from(NANOSECONDS_PER_MILLISECOND);
-                i64::try_from(time).ok().and_then(|time| timeline.position(time))
+                let time = Timestamp::from_milliseconds(milliseconds);
+                i64::try_from(time.nanoseconds()).ok().and_then(|time| timeline.position(time))
             }
             None => Some(position),
         };

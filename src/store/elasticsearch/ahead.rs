@@ -70,11 +70,7 @@ impl Ahead {
 
 impl Search {
     async fn planned_page(self: Arc<Self>, plan: Planned) -> Result<Page, Failure> {
-        let mut body = self.body(Some(&plan.after), plan.documents);
-        if let Some(within) = &plan.within {
-            body["query"] = self.within(within);
-        }
-        let page = self.page(&plan.snapshot, body).await?;
+        let page = self.page(&plan.snapshot, plan.body).await?;
         if page.documents == plan.documents {
             return Ok(page);
         }

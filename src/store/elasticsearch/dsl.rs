@@ -1,4 +1,4 @@
-//! Conditions on stored fields → Elasticsearch's query language.
+//! Conditions on stored fields, their order and their sums → Elasticsearch's query language.
 
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
@@ -82,31 +82,28 @@ pub(super) fn before(order: Order, text: &str, sequence: i64) -> Json {
 /// Packets are found by the time that sorts them, which is clamped; a document without a time
 /// is no packet (setup's probe has none).
 fn time(range: &TimeRange, layout: Layout) -> Json {
-    let begin = FieldId::Timestamp.field().name;
     if *range == TimeRange::default() {
-        return json!({ "exists": { "field": begin } });
+        return json!({ "exists": { "field": FieldId::Timestamp.field().name } });
     }
-    let earliest = range.earliest.map(|time| ("gte", indexed(time)));
-    let latest = range.latest.map(|time| ("lte", indexed(time)));
-    let within = |field: &str, ends: &[Option<(&str, String)>]| {
-        let ends: serde_json::Map<String, Json> =
-            ends.iter().flatten().map(|(word, end)| ((*word).to_owned(), json!(end))).collect();
-        json!({ "range": { field: ends } })
-    };
+    let (earliest, latest) = (range.earliest.map(Value::Time), range.latest.map(Value::Time));
     match layout {
-        Layout::Singles => within(begin, &[earliest, latest]),
+        Layout::Singles => between(FieldId::Timestamp, earliest.as_ref(), latest.as_ref()),
         // A stretch may have begun before, and go on.
         Layout::Flows => json!({ "bool": { "filter": [
-            within(FieldId::EventEnd.field().name, &[earliest]),
-            within(begin, &[latest]),
+            between(FieldId::EventEnd, earliest.as_ref(), None),
+            between(FieldId::Timestamp, None, latest.as_ref()),
         ] } }),
     }
 }
 
 /// Documents that begin from a time to another; both ends belong to it.
 pub(super) fn captured_between(first: Timestamp, last: Timestamp) -> Json {
-    let field = FieldId::Timestamp.field().name;
-    json!({ "range": { field: { "gte": indexed(first), "lte": indexed(last) } } })
+    between(FieldId::Timestamp, Some(&Value::Time(first)), Some(&Value::Time(last)))
+}
+
+/// The sum of a number over all documents.
+pub(super) fn sum(field: FieldId) -> Json {
+    json!({ "sum": { "field": field.field().name } })
 }
 
 fn indexed(time: Timestamp) -> String {

@@ -6,23 +6,14 @@ use serde::de::IgnoredAny;
 use super::answer::{Failure, parse};
 use crate::store::{Estimate, Layout};
 
-/// What of a snapshot a query finds, of all pages together.
-#[derive(Debug)]
-pub(super) struct Extent {
+/// Numbers of the documents that a search finds, as far as it asks for them.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
     /// The snapshot's id, which may change from answer to answer.
     pub(super) snapshot: String,
-    /// How many documents.
-    pub(super) total: u64,
-    /// How many stand before a place, where that was asked for.
-    pub(super) before: u64,
-}
-
-/// Numbers of the documents that a search finds, as far as it asks for them.
-#[derive(Debug)]
-pub(super) struct Numbers {
-    /// As in [`Extent`].
-    pub(super) snapshot: String,
     pub(super) documents: u64,
+    /// How many of them stand before a place.
+    pub(super) before: u64,
     /// Captured ones.
     pub(super) bytes: u64,
     /// When the last was captured, in milliseconds since 1970.
@@ -94,18 +85,6 @@ struct Number {
     value: Option<f64>,
 }
 
-impl Extent {
-    /// Reads an answer.
-    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
-        let answer: Answer<IgnoredAny> = whole(answer)?;
-        Ok(Self {
-            snapshot: answer.pit_id,
-            total: answer.hits.total.value,
-            before: answer.aggregations.before.doc_count,
-        })
-    }
-}
-
 impl Numbers {
     /// Reads an answer.
     pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
@@ -120,6 +99,7 @@ impl Numbers {
         Ok(Self {
             snapshot: answer.pit_id,
             documents: answer.hits.total.value,
+            before: found.before.doc_count,
             bytes: bytes(&found.bytes),
             last: found.last.value.map(as_millisecond),
             buckets: buckets.collect(),

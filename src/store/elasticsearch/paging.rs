@@ -16,7 +16,7 @@ use super::ahead::Ahead;
 use super::answer::{self, Failure};
 use super::client::{Client, PAUSES, Request};
 use super::dsl;
-use super::numbers::Extent;
+use super::numbers::Numbers;
 use super::page::{Page, SortKey};
 use crate::packet::StoredPacket;
 use crate::query::Order;
@@ -114,10 +114,10 @@ impl Cursor {
     /// Goes to a snapshot that has the same documents as far as they were read, so that all
     /// packets together are those of that snapshot. The documents of the last place come again:
     /// of their packets none was given out yet, and [`Overlap`] takes each once.
-    fn renew(&mut self, now: &Extent) -> bool {
+    fn renew(&mut self, now: &Numbers) -> bool {
         // Without a total, packets that are missing behind this place would not be missed.
         let is_complete = match self.total {
-            Some(total) => now.total >= total,
+            Some(total) => now.documents >= total,
             None => self.after.is_none(),
         };
         if !is_complete || now.before != self.before {
@@ -126,7 +126,7 @@ impl Cursor {
         self.snapshot.clone_from(&now.snapshot);
         self.after = self.after.take().map(SortKey::before_its_place);
         self.documents = self.before;
-        self.total = Some(now.total);
+        self.total = Some(now.documents);
         true
     }
 }
@@ -242,9 +242,8 @@ impl Search {
     }
 
     async fn keep_alive(&self, cursor: &mut Cursor) -> Result<(), Failure> {
-        let nothing = json!({ "size": 0, "query": { "match_none": {} } });
-        let answer = self.ask(&cursor.snapshot, nothing).await?;
-        cursor.snapshot = Extent::read(&answer)?.snapshot;
+        let nothing = json!({ "match_none": {} });
+        cursor.snapshot = self.numbers(&cursor.snapshot, &nothing, json!({})).await?.snapshot;
         Ok(())
     }
 
@@ -275,19 +274,30 @@ impl Search {
         if cursor.total.is_none() {
             let found = self.extent(&cursor.snapshot, None).await?;
             cursor.snapshot = found.snapshot;
-            cursor.total = Some(found.total);
+            cursor.total = Some(found.documents);
         }
         Ok(())
     }
 
     /// How many documents a snapshot has altogether, and before a place.
-    async fn extent(&self, snapshot: &str, place: Option<&SortKey>) -> Result<Extent, Failure> {
-        let mut body = json!({ "size": 0, "query": self.clause, "track_total_hits": true });
+    async fn extent(&self, snapshot: &str, place: Option<&SortKey>) -> Result<Numbers, Failure> {
+        let mut what = json!({});
         if let Some(place) = place {
             let before = dsl::before(self.order, place.text(), place.sequence());
-            body["aggs"] = json!({ "before": { "filter": before } });
+            what = json!({ "before": { "filter": before } });
         }
-        Extent::read(&self.ask(snapshot, body).await?)
+        self.numbers(snapshot, &self.clause, what).await
+    }
+
+    /// Numbers of what a snapshot has for a query: how many documents, and what else is wanted.
+    pub(super) async fn numbers(
+        &self,
+        snapshot: &str,
+        query: &Json,
+        what: Json,
+    ) -> Result<Numbers, Failure> {
+        let body = json!({ "size": 0, "query": query, "track_total_hits": true, "aggs": what });
+        Numbers::read(&self.ask(snapshot, body).await?)
     }
 
     /// The documents that are asked for.
@@ -354,8 +364,8 @@ fn snapshot_of(answer: &[u8]) -> Result<String, Failure> {
 mod tests {
     use super::*;
 
-    fn extent(before: u64, total: u64) -> Extent {
-        Extent { snapshot: "second".to_owned(), total, before }
+    fn extent(before: u64, documents: u64) -> Numbers {
+        Numbers { snapshot: "second".to_owned(), documents, before, ..Numbers::default() }
     }
 
     fn page(documents: u64, at_last_place: u64, sequence: i64) -> Page {

@@ -29,18 +29,16 @@ const WINDOW: u64 = 10_000;
 const _: () = assert!(PAGE_BYTES / HIT_OVERHEAD <= WINDOW, "no page has more than an answer may");
 /// Parts of a time for which documents are counted at once.
 const BUCKETS: i64 = 1_024;
-const NANOSECONDS_PER_MILLISECOND: i128 = 1_000_000;
 /// The last of the index's clock.
 const LAST_MILLISECOND: i64 = i64::MAX / 1_000_000;
 
 /// A page that is going to be asked for.
 pub(super) struct Planned {
     pub(super) snapshot: String,
-    pub(super) after: SortKey,
+    /// What to ask for.
+    pub(super) body: Json,
+    /// How many will come.
     pub(super) documents: u64,
-    /// A clause for the time of all of them, where that is known: it spares the server a look at
-    /// others.
-    pub(super) within: Option<Json>,
 }
 
 /// Plans the pages behind a place. Whoever takes them ends it, too, when no more are wanted.
@@ -81,8 +79,10 @@ impl Planner {
         let mut spans = vec![all];
         while let Some(span) = spans.pop() {
             if span.is_a_page() {
-                let after = SortKey::first_of(start_of(span.first));
-                self.send(after, span.documents, Some(within(span.first, span.last))).await;
+                let mut body = self.search.body(Some(&span.start()), span.documents);
+                // It spares the server a look at all others.
+                body["query"] = self.search.within(&within(span.first, span.last));
+                self.send(body, span.documents).await;
             } else if span.first < span.last {
                 let parts = self.parts(&span).await?;
                 spans.extend(parts.into_iter().rev());
@@ -95,7 +95,7 @@ impl Planner {
 
     /// What has more than a page in a millisecond.
     async fn millisecond(&mut self, span: &Span) -> Result<(), Failure> {
-        let mut after = SortKey::first_of(start_of(span.first));
+        let mut after = span.start();
         let mut left = span.documents;
         while left > 0 {
             let documents = self.window(&after, left.min(WINDOW)).await?;
@@ -114,13 +114,15 @@ impl Planner {
         let mut documents = documents.into_iter();
         for size in page_sizes(&lengths) {
             let Some((_, last)) = documents.nth(size - 1) else { break };
-            self.send(std::mem::replace(&mut after, last), size as u64, None).await;
+            let size = size as u64;
+            self.send(self.search.body(Some(&after), size), size).await;
+            after = last;
         }
         after
     }
 
-    async fn send(&self, after: SortKey, documents: u64, within: Option<Json>) {
-        let planned = Planned { snapshot: self.snapshot.clone(), after, documents, within };
+    async fn send(&self, body: Json, documents: u64) {
+        let planned = Planned { snapshot: self.snapshot.clone(), body, documents };
         // Without anyone to take it, this task is about to be ended.
         self.plans.send(Ok(planned)).await.ok();
     }
@@ -177,13 +179,8 @@ impl Planner {
 
     /// Numbers of what was captured from a time to another.
     async fn numbers(&mut self, first: i64, last: i64, what: Json) -> Result<Numbers, Failure> {
-        let body = json!({
-            "size": 0,
-            "query": self.search.within(&within(first, last)),
-            "track_total_hits": true,
-            "aggs": what,
-        });
-        let numbers = Numbers::read(&self.search.ask(&self.snapshot, body).await?)?;
+        let query = self.search.within(&within(first, last));
+        let numbers = self.search.numbers(&self.snapshot, &query, what).await?;
         self.snapshot.clone_from(&numbers.snapshot);
         Ok(numbers)
     }
@@ -201,6 +198,11 @@ struct Span {
 }
 
 impl Span {
+    /// Behind which all of them come.
+    fn start(&self) -> SortKey {
+        SortKey::first_of(Timestamp::from_milliseconds(self.first))
+    }
+
     fn is_a_page(&self) -> bool {
         self.documents == 1 || answer_bytes(self.documents, self.bytes) <= PAGE_BYTES
     }
@@ -246,20 +248,14 @@ fn without_last_millisecond(documents: &mut Vec<(u64, SortKey)>) -> Result<Optio
 
 /// What was captured from one time to another.
 fn within(first: i64, last: i64) -> Json {
-    dsl::captured_between(start_of(first), end_of(last))
-}
-
-fn start_of(millisecond: i64) -> Timestamp {
-    Timestamp::from_nanoseconds(i128::from(millisecond) * NANOSECONDS_PER_MILLISECOND)
-}
-
-fn end_of(millisecond: i64) -> Timestamp {
-    Timestamp::from_nanoseconds(start_of(millisecond + 1).nanoseconds() - 1)
+    let end = Timestamp::from_milliseconds(last + 1).nanoseconds() - 1;
+    let [first, last] = [Timestamp::from_milliseconds(first), Timestamp::from_nanoseconds(end)];
+    dsl::captured_between(first, last)
 }
 
 /// Captured bytes.
 fn bytes() -> Json {
-    json!({ "sum": { "field": FieldId::PacketCapturedLength.field().name } })
+    dsl::sum(FieldId::PacketCapturedLength)
 }
 
 /// Bytes of an answer with documents that have so many captured bytes: these are base64.

@@ -98,14 +98,13 @@ pub(super) async fn weigh(
     clause: &Json,
     layout: Layout,
 ) -> Result<Estimate, Failure> {
-    let sum = |field: FieldId| json!({ "sum": { "field": field.field().name } });
     let body = json!({
         "size": 0,
         "query": clause,
         "track_total_hits": true,
         "aggs": {
-            "bytes": sum(FieldId::PacketCapturedLength),
-            "packets": sum(FieldId::NetworkPackets),
+            "bytes": dsl::sum(FieldId::PacketCapturedLength),
+            "packets": dsl::sum(FieldId::NetworkPackets),
         },
     });
     numbers::estimate(&client.search(&archive.name, &body).await?, layout)

@@ -190,7 +190,7 @@ async fn gaps(client: &Client, archive: &Archive) -> Result<Vec<String>, Failure
         let days = answer["aggregations"]["days"].take();
         for bucket in days["buckets"].as_array().into_iter().flatten() {
             let milliseconds = bucket["key"]["day"].as_i64().unwrap_or_default();
-            let day = i128::from(milliseconds) * 1_000_000 / DAY;
+            let day = Timestamp::from_milliseconds(milliseconds).nanoseconds() / DAY;
             gaps.extend(last_day.and_then(|last| gap(last, day)));
             last_day = Some(day);
         }
