@@ -147,12 +147,13 @@ fn looked_at_as(
 ) -> LookedAt {
     let wanted = query.clone();
     // Several archives may hold a packet under several file names: one that is selected is enough.
-    let mut last = None;
+    let mut last: Option<StoredPacket> = None;
     let looked_at = store.fetch(query).map_ok(move |stored| {
         let record = record(stored);
-        let is_wanted = last != Some(record.stored.id) && query::matches(&wanted, &record);
+        let is_again = last.as_ref().is_some_and(|last| record.stored.is_same(last));
+        let is_wanted = !is_again && query::matches(&wanted, &record);
         if is_wanted {
-            last = Some(record.stored.id);
+            last = Some(record.stored.clone());
         }
         (record, is_wanted)
     });

@@ -150,7 +150,7 @@ async fn by_identity(
         let query = Query { filter: Filter::Or(ids), ..Query::all() };
         let stored: Vec<StoredPacket> = store.fetch(&query).try_collect().await?;
         for Expected { frame, id, packet, .. } in some.drain(..) {
-            let is_held = stored.iter().any(|held| held.id == id && same(&held.packet, &packet));
+            let is_held = stored.iter().any(|held| held.id() == id && same(&held.packet, &packet));
             receipt.add(frame, is_held);
         }
     }
@@ -187,7 +187,7 @@ impl Stored {
             if stored.origin.capture == self.capture && stored.origin.frame > expected.frame {
                 return Ok(held);
             }
-            held |= stored.id == expected.id && same(&stored.packet, &expected.packet);
+            held |= stored.id() == expected.id && same(&stored.packet, &expected.packet);
             self.ahead = None;
         }
     }

@@ -78,8 +78,8 @@ fn says_the_same(one: &PacketRecord, other: &PacketRecord) -> bool {
 
 /// The same for the fields that do not come from a packet's bytes.
 fn is_kept_alike(one: &PacketRecord, other: &PacketRecord) -> bool {
-    let StoredPacket { id: _, packet: a, origin: from } = &one.stored;
-    let StoredPacket { id: _, packet: b, origin } = &other.stored;
+    let StoredPacket { packet: a, origin: from, .. } = &one.stored;
+    let StoredPacket { packet: b, origin, .. } = &other.stored;
     from.capture == origin.capture
         && from.source == origin.source
         && a.link_type == b.link_type

@@ -115,7 +115,7 @@ fn line(stored: &StoredPacket, reason: &str) -> Line {
     let Source { file_name, file_path, sensor } = stored.origin.source.as_ref();
     Line {
         reason: reason.to_owned(),
-        id: stored.id.to_string(),
+        id: stored.id().to_string(),
         capture: stored.origin.capture.to_string(),
         frame: stored.origin.frame,
         file: file_name.clone(),
@@ -220,7 +220,7 @@ mod tests {
             let (_, packet) = reader.next_packet().unwrap().unwrap();
             let origin = origins.next().unwrap();
             let again = StoredPacket::new(packet, origin);
-            assert_eq!(again.id, stored(frame).id);
+            assert_eq!(again.id(), stored(frame).id());
             assert_eq!(again.origin, stored(frame).origin);
         }
         assert!(reader.next_packet().unwrap().is_none());

@@ -12,7 +12,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use crate::decode::{self, Fragments};
 use crate::ingest::read::Numbered;
 use crate::ingest::{OpenCapture, Share, Step};
-use crate::packet::{Origin, PacketRecord, StoredPacket};
+use crate::packet::{Origin, PacketId, PacketRecord, StoredPacket};
 
 /// Steps that are looked at together.
 const READY: usize = 1024;
@@ -117,7 +117,9 @@ fn record(open: &OpenCapture, numbered: Numbered) -> PacketRecord {
     let Numbered { frame, packet } = numbered;
     let origin = Origin { capture: open.capture, frame, source: open.source.clone() };
     let layers = decode::decode(&packet);
-    PacketRecord { stored: StoredPacket::new(packet, origin), layers }
+    // Everyone behind asks for it, and here several packets are hashed at once.
+    let id = PacketId::of(open.capture, frame, &packet);
+    PacketRecord { stored: StoredPacket::with_id(id, packet, origin), layers }
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl<'a> Writer<'a> {
         self.parts.entry(capture.part).or_default().appends += 1;
         let reading =
             self.readings.entry(capture.reading).or_insert_with(|| Acknowledged::begin(capture));
-        let number = reading.sent(packets.iter().map(|record| record.stored.id));
+        let number = reading.sent(packets.iter().map(|record| record.stored.id()));
         let (store, capture, batch) = (self.store.clone(), capture.clone(), Arc::new(packets));
         self.appends.spawn(async move {
             let outcome = store.append(batch.clone()).await?;

@@ -13,7 +13,7 @@ mod packet_id;
 mod timestamp;
 mod trail;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -120,10 +120,10 @@ pub struct Source {
 }
 
 /// A packet with its identity and its place: what a store keeps and gives back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StoredPacket {
-    /// The packet's identity in the archive.
-    pub id: PacketId,
+    /// Empty until someone asks: to hash a packet takes longer than to read it.
+    id: OnceLock<PacketId>,
     /// The packet itself.
     pub packet: CapturedPacket,
     /// Where it came from.
@@ -131,13 +131,40 @@ pub struct StoredPacket {
 }
 
 impl StoredPacket {
-    /// Gives the packet its identity.
+    /// A packet with its place. Its identity is made of both, when it is asked for.
     #[must_use]
     pub fn new(packet: CapturedPacket, origin: Origin) -> Self {
-        let id = PacketId::of(origin.capture, origin.frame, &packet);
-        Self { id, packet, origin }
+        Self { id: OnceLock::new(), packet, origin }
+    }
+
+    /// A packet that a store keeps under this identity.
+    #[must_use]
+    pub fn with_id(id: PacketId, packet: CapturedPacket, origin: Origin) -> Self {
+        Self { id: id.into(), packet, origin }
+    }
+
+    /// The packet's identity in the archive.
+    #[must_use]
+    pub fn id(&self) -> PacketId {
+        *self.id.get_or_init(|| PacketId::of(self.origin.capture, self.origin.frame, &self.packet))
+    }
+
+    /// Whether both have the same identity. Most packets differ by their place already.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.origin.frame == other.origin.frame
+            && self.origin.capture == other.origin.capture
+            && self.id() == other.id()
     }
 }
+
+impl PartialEq for StoredPacket {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other) && self.packet == other.packet && self.origin == other.origin
+    }
+}
+
+impl Eq for StoredPacket {}
 
 /// A stored packet with what decoding found in it: what is handed to a store.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -68,7 +68,7 @@ impl PacketStore for MemoryStore {
         let mut packets = self.packets();
         let mut outcome = AppendOutcome::default();
         for record in batch.iter() {
-            if packets.ids.insert(record.stored.id) {
+            if packets.ids.insert(record.stored.id()) {
                 packets.records.push(record.clone());
                 outcome.stored += 1;
             } else {
@@ -87,7 +87,7 @@ impl PacketStore for MemoryStore {
         let selected = packets.records.iter().filter(|record| matcher.matches(record));
         let mut found: Vec<StoredPacket> = selected.map(|record| record.stored.clone()).collect();
         drop(packets);
-        found.sort_by_key(|packet| order::key(packet, query.order));
+        found.sort_by(|one, other| order::compare(one, other, query.order));
         stream::iter(found.into_iter().map(Ok)).boxed()
     }
 
@@ -162,7 +162,7 @@ impl PacketStore for MemoryStore {
             }
             stays
         });
-        packets.ids = packets.records.iter().map(|record| record.stored.id).collect();
+        packets.ids = packets.records.iter().map(|record| record.stored.id()).collect();
         Ok(report)
     }
 

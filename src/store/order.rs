@@ -1,18 +1,21 @@
 //! The one order in which every store gives packets.
 
-use crate::document::sequence;
-use crate::packet::{Fingerprint, PacketId, StoredPacket};
-use crate::query::Order;
+use std::cmp::Ordering;
 
-/// What packets are sorted by.
-pub(in crate::store) type Key = (i64, Option<Fingerprint>, i64, PacketId);
+use crate::document::sequence;
+use crate::packet::{Fingerprint, StoredPacket};
+use crate::query::Order;
 
 /// What packets are sorted by before their ids.
 pub(in crate::store) type Place = (i64, Option<Fingerprint>, i64);
 
-pub(in crate::store) fn key(packet: &StoredPacket, order: Order) -> Key {
-    let (time, capture, frame) = place(packet, order);
-    (time, capture, frame, packet.id)
+/// Which of two packets comes first.
+pub(in crate::store) fn compare(
+    one: &StoredPacket,
+    other: &StoredPacket,
+    order: Order,
+) -> Ordering {
+    place(one, order).cmp(&place(other, order)).then_with(|| one.id().cmp(&other.id()))
 }
 
 pub(in crate::store) fn place(packet: &StoredPacket, order: Order) -> Place {

@@ -44,7 +44,7 @@ async fn fetch(store: &Arc<dyn PacketStore>, query: &Query) -> Vec<StoredPacket>
 }
 
 pub(super) async fn ids(store: &Arc<dyn PacketStore>) -> Vec<PacketId> {
-    fetch(store, &Query::all()).await.into_iter().map(|stored| stored.id).collect()
+    fetch(store, &Query::all()).await.iter().map(StoredPacket::id).collect()
 }
 
 async fn append(store: &Arc<dyn PacketStore>, records: &Arc<Vec<PacketRecord>>) -> (u64, u64) {
@@ -120,7 +120,7 @@ async fn append_is_idempotent(fixture: &dyn Fixture) {
     store.flush().await.expect("flush");
 
     let store = fixture.reopen(store).await;
-    let expected: Vec<PacketId> = records.iter().map(|record| record.stored.id).collect();
+    let expected: Vec<PacketId> = records.iter().map(|record| record.stored.id()).collect();
     assert_eq!(ids(&store).await, expected, "after opening again");
     assert_eq!(append(&store, &records).await, (0, 20), "again, after opening again");
     store.flush().await.expect("flush");
@@ -184,7 +184,7 @@ async fn captures_that_begin_alike_lose_nothing(fixture: &dyn Fixture) {
             .records()
     };
     let (one, other) = (capture("one.pcap", 2), capture("other.pcap", 3));
-    assert_eq!(one[0].stored.id, other[0].stored.id);
+    assert_eq!(one[0].stored.id(), other[0].stored.id());
     let store = filled(fixture, &one).await;
     append_again(fixture, &store, &other, (1, 1), "another that begins alike").await;
     store.flush().await.expect("flush");
@@ -325,10 +325,10 @@ async fn queries_return_a_superset(fixture: &dyn Fixture) {
         let expected: BTreeSet<PacketId> = records
             .iter()
             .filter(|record| query::matches(&query, record))
-            .map(|record| record.stored.id)
+            .map(|record| record.stored.id())
             .collect();
         let found_packets = fetch(&store, &query).await;
-        let found: BTreeSet<PacketId> = found_packets.iter().map(|stored| stored.id).collect();
+        let found: BTreeSet<PacketId> = found_packets.iter().map(StoredPacket::id).collect();
         let explained = store.explain(&query).await.expect("explain").request;
         assert!(found.is_superset(&expected), "{:?}: {explained}", query.filter);
         let count = store.count(&query).await.expect("count");
@@ -353,7 +353,7 @@ async fn packets_are_found_by_id(fixture: &dyn Fixture) {
     let unknown = (0..3).map(|byte| PacketId([byte; 16]));
     let known: Vec<&PacketRecord> =
         captures[0].iter().step_by(3).chain(&captures[1][2..5]).collect();
-    let any = known.iter().map(|record| record.stored.id).chain(unknown.clone()).map(is);
+    let any = known.iter().map(|record| record.stored.id()).chain(unknown.clone()).map(is);
     let any = Filter::Or(any.collect());
     let query = Query { order: Order::Frame, filter: any.clone(), ..Query::all() };
     let mut expected: Vec<StoredPacket> =
@@ -373,7 +373,7 @@ async fn packets_are_found_by_id(fixture: &dyn Fixture) {
     let of_capture = Predicate::Capture(captures[1][0].stored.origin.capture);
     let both = Filter::And(vec![Filter::Is(of_capture), any]);
     for (filter, count) in [
-        (is(captures[1][6].stored.id), 1),
+        (is(captures[1][6].stored.id()), 1),
         (Filter::Or(unknown.map(is).collect()), 0),
         (both, 3),
         (Filter::All, 47),
@@ -537,9 +537,9 @@ async fn prune_removes_what_is_older(fixture: &dyn Fixture) {
 
     store.prune(before(200)).await.expect("prune the older two");
     let left = ids(&store).await;
-    let must_stay: Vec<PacketId> = records[7..].iter().map(|record| record.stored.id).collect();
+    let must_stay: Vec<PacketId> = records[7..].iter().map(|record| record.stored.id()).collect();
     assert!(must_stay.iter().all(|id| left.contains(id)), "at the time and after stays");
-    let must_go: Vec<PacketId> = records[..6].iter().map(|record| record.stored.id).collect();
+    let must_go: Vec<PacketId> = records[..6].iter().map(|record| record.stored.id()).collect();
     assert!(must_go.iter().all(|id| !left.contains(id)), "long before goes");
 
     assert_eq!(append(&store, &records).await.0, (9 - left.len()) as u64, "comes in again");

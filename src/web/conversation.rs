@@ -148,7 +148,7 @@ fn segment(record: &PacketRecord, from: u8) -> Segment {
     let payload = parts.iter().find(|part| part.is_payload).map(|part| part.bytes.clone());
     let payload = payload.and_then(|bytes| packet.data.get(bytes)).unwrap_or_default();
     Segment {
-        packet: record.stored.id.to_string(),
+        packet: record.stored.id().to_string(),
         timestamp: packet.timestamp.to_string(),
         from,
         bytes: payload.len(),

@@ -78,7 +78,7 @@ impl Row {
         let ports =
             network.and_then(|network| network.transport?.ports()).or(layers.fragment_ports);
         Self {
-            id: stored.id.to_string(),
+            id: stored.id().to_string(),
             timestamp: stored.packet.timestamp.to_string(),
             source: network
                 .map(|network| network.source.to_string())

@@ -22,7 +22,7 @@ impl Place {
             time: stored.packet.timestamp.indexed(),
             capture: stored.origin.capture,
             frame: sequence(stored.origin.frame),
-            id: stored.id,
+            id: stored.id(),
         }
     }
 

@@ -129,7 +129,7 @@ impl Stores {
                 || format!("{name}: {}\n{:?}\n{}", query.filter, query.time, explanation.request);
             let of = |some: &[StoredPacket], others: &[StoredPacket]| {
                 let lacking = some.iter().filter(|packet| !others.contains(packet));
-                lacking.take(3).map(|packet| packet.id.to_string()).collect::<Vec<_>>()
+                lacking.take(3).map(|packet| packet.id().to_string()).collect::<Vec<_>>()
             };
             let (lost, invented) = (of(&expected, &found), of(&found, &expected));
             prop_assert!(

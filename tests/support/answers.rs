@@ -31,7 +31,7 @@ pub async fn compare(
     let mut records: Vec<&PacketRecord> = records.iter().collect();
     records.sort_by_key(|record| {
         let stored = &record.stored;
-        (stored.packet.timestamp, stored.origin.frame, stored.id)
+        (stored.packet.timestamp, stored.origin.frame, stored.id())
     });
     let records = &records;
     let ask = |expression: &str| {
@@ -41,13 +41,13 @@ pub async fn compare(
         async move {
             let matcher = Matcher::new(&query);
             let selected = records.iter().filter(|record| matcher.matches(record));
-            let expected: Vec<PacketId> = selected.map(|record| record.stored.id).collect();
+            let expected: Vec<PacketId> = selected.map(|record| record.stored.id()).collect();
             let packets = fetch::packets(store, &query, None);
             let found: Vec<PacketId> =
-                packets.map_ok(|record| record.stored.id).try_collect().await.unwrap();
+                packets.map_ok(|record| record.stored.id()).try_collect().await.unwrap();
             let missing = expected.iter().find(|id| !found.contains(id));
             let missing =
-                missing.and_then(|id| records.iter().find(|record| record.stored.id == *id));
+                missing.and_then(|id| records.iter().find(|record| record.stored.id() == *id));
             assert!(
                 found == expected,
                 "{expression}: {} expected, {} found; missing: {:?}",

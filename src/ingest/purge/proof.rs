@@ -83,8 +83,8 @@ async fn equal(
     let mut packets = store.fetch(&select(Filter::And(vec![of_capture, Filter::Or(ids)])));
     let mut equal = BTreeSet::new();
     while let Some(stored) = packets.try_next().await? {
-        if sample.get(&stored.id).is_some_and(|packet| verify::same(&stored.packet, packet)) {
-            equal.insert(stored.id);
+        if sample.get(&stored.id()).is_some_and(|packet| verify::same(&stored.packet, packet)) {
+            equal.insert(stored.id());
         }
     }
     Ok(equal.len() as u64)

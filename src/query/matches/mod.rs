@@ -132,7 +132,7 @@ impl<'r> Packet<'r> {
                 Ok(source.file_name == *name || source.file_path == *name)
             }
             Predicate::Capture(capture) => Ok(record.stored.origin.capture == *capture),
-            Predicate::Id(id) => Ok(record.stored.id == *id),
+            Predicate::Id(id) => Ok(record.stored.id() == *id),
             Predicate::Way(way) => self.goes(*way, inside),
             _ => self.looks_like(predicate, inside),
         }

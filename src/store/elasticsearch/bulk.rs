@@ -147,7 +147,7 @@ pub(super) fn encode(
         match layout {
             Layout::Singles => {
                 for record in records {
-                    write_action(&mut lines, &current.index, &record.stored.id.to_string());
+                    write_action(&mut lines, &current.index, &record.stored.id().to_string());
                     reduced(of_packet(record, payload), form).write_json(&mut lines);
                 }
             }
@@ -380,10 +380,10 @@ mod tests {
             let lines = std::str::from_utf8(&body.lines).unwrap();
             let (action, document) = lines.split_once('\n').unwrap();
             let create = r#"{"create":{"_index":"p-2023.11.14","_id":""#;
-            assert_eq!(action, format!("{create}{}\"}}}}", stored.id));
+            assert_eq!(action, format!("{create}{}\"}}}}", stored.id()));
             assert_eq!(document.contains("192.0.2.1"), has_address, "{form:?}");
             let fields = serde_json::from_str(document).unwrap();
-            let found = Decoder::default().packet(&stored.id.to_string(), fields).unwrap();
+            let found = Decoder::default().packet(&stored.id().to_string(), fields).unwrap();
             assert_eq!(found, stored, "{form:?}");
         }
     }

@@ -165,11 +165,9 @@ impl Decoder {
             flags: packet.flags,
             time_inherited: packet.time_inherited,
         };
-        Ok(StoredPacket {
-            id: PacketId::parse(id).ok_or("its _id is no packet id")?,
-            packet: CapturedPacket { extras: self.extras(extras), ..captured },
-            origin,
-        })
+        let id = PacketId::parse(id).ok_or("its _id is no packet id")?;
+        let packet = CapturedPacket { extras: self.extras(extras), ..captured };
+        Ok(StoredPacket::with_id(id, packet, origin))
     }
 
     fn source(&mut self, file: &FileFields<'_>, sensor: Option<String>) -> Arc<Source> {
@@ -275,7 +273,7 @@ mod tests {
             let mut json = Vec::new();
             Document::of(&record).write_json(&mut json);
             let fields = serde_json::from_slice(&json).unwrap();
-            let found = Decoder::default().packet(&stored.id.to_string(), fields).unwrap();
+            let found = Decoder::default().packet(&stored.id().to_string(), fields).unwrap();
             assert_eq!(found, stored);
         }
     }

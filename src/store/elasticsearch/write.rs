@@ -283,7 +283,7 @@ impl Batch<'_> {
 
     fn reject(&self, outcome: &mut AppendOutcome, unit: &Unit, reason: &str) {
         for index in unit.iter().copied() {
-            let id = self.records[index].stored.id;
+            let id = self.records[index].stored.id();
             outcome.rejected.push(Rejection { index, id, reason: reason.to_owned() });
         }
     }

@@ -94,7 +94,7 @@ impl PacketDocument {
         } else {
             document::Document::of(record)
         };
-        Ok(Self::with(&[record], stored.id, record::encode(stored)?, &fields))
+        Ok(Self::with(&[record], stored.id(), record::encode(stored)?, &fields))
     }
 
     /// A stretch of packets of one capture and window.

@@ -13,7 +13,7 @@ use tantivy::columnar::ColumnValues;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet as _, Searcher, SegmentReader, TERMINATED, Term};
 
-use crate::packet::{PacketId, PacketRecord};
+use crate::packet::{PacketId, PacketRecord, StoredPacket};
 use crate::store::Layout;
 use crate::store::embedded::document::{BlockKey, block_key, id_of_halves};
 use crate::store::embedded::read::{Records, damaged};
@@ -58,7 +58,7 @@ impl KnownIds {
             self.look_up(key)?;
             let (committed, appended) = (self.blocks.get(&key), &mut self.appended);
             new.extend(of_block.iter().filter(|record| {
-                let id = record.stored.id;
+                let id = record.stored.id();
                 !committed.is_some_and(|ids| ids.contains(&id)) && appended.insert(id)
             }));
         }
@@ -126,9 +126,7 @@ impl IdsOf {
                 ids.insert(id_of_halves(high.get_val(document), low.get_val(document)));
             }
             Self::Flows { records, unpacker } => {
-                ids.extend(
-                    records.stretch(document, unpacker)?.into_iter().map(|packet| packet.id),
-                );
+                ids.extend(records.stretch(document, unpacker)?.iter().map(StoredPacket::id));
             }
         }
         Ok(())

@@ -136,7 +136,7 @@ impl Decoder {
             data: bytes,
             extras,
         };
-        Ok(StoredPacket { id, packet, origin })
+        Ok(StoredPacket::with_id(id, packet, origin))
     }
 
     fn source(&mut self, header: &Header<'_>) -> Arc<Source> {
@@ -223,7 +223,7 @@ mod tests {
 
     fn round_trip(decoder: &mut Decoder, packet: &StoredPacket) -> StoredPacket {
         let bytes = Bytes::from(encode(packet).unwrap());
-        decoder.decode(bytes, packet.id, packet.packet.timestamp.indexed()).unwrap()
+        decoder.decode(bytes, packet.id(), packet.packet.timestamp.indexed()).unwrap()
     }
 
     #[test]

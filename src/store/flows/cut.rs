@@ -8,7 +8,7 @@ use crate::packet::{Fingerprint, MacAddress, PacketRecord, Timestamp};
 use crate::store::LONGEST_IN_PCAP;
 
 /// Packets of a stretch, at most.
-const MOST_PACKETS: usize = 64;
+const MOST_PACKETS: usize = 256;
 /// Captured bytes of a stretch, unless a single packet has more: as many as a single packet may
 /// have in a pcap file.
 const MOST_BYTES: usize = LONGEST_IN_PCAP as usize;
@@ -171,8 +171,9 @@ mod tests {
 
     #[test]
     fn a_stretch_ends_with_packets_bytes_time_window_and_day() {
-        let many: Vec<PacketRecord> = (1..=65).map(|frame| record(frame, 0, 1, false, 9)).collect();
-        assert_eq!(places(&many).iter().map(Vec::len).collect::<Vec<_>>(), [64, 1]);
+        let many: Vec<PacketRecord> =
+            (1..=257).map(|frame| record(frame, 0, 1, false, 9)).collect();
+        assert_eq!(places(&many).iter().map(Vec::len).collect::<Vec<_>>(), [256, 1]);
         let two = |second: PacketRecord| places(&[record(7, 0, 1, false, 9), second]).len();
         assert_eq!(two(record(8, 60 * SECOND, 1, false, 9)), 1);
         assert_eq!(two(record(8, 61 * SECOND, 1, false, 9)), 2, "a minute");

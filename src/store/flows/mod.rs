@@ -31,5 +31,5 @@ pub const FRAMES_PER_WINDOW: u64 = 1024;
 
 /// The identity of a stretch: the same packets always get the same one.
 pub(in crate::store) fn id<'a>(packets: impl IntoIterator<Item = &'a PacketRecord>) -> PacketId {
-    PacketId::of_all(packets.into_iter().map(|record| record.stored.id))
+    PacketId::of_all(packets.into_iter().map(|record| record.stored.id()))
 }

@@ -1,6 +1,6 @@
 use crate::packet::StoredPacket;
 use crate::query::Order;
-use crate::store::order::{Key, key, place};
+use crate::store::order::{compare, place};
 
 /// Packets of stretches that come in the order of their first packets. Stretches overlap, so a
 /// packet is given out only when no stretch to come can hold one before it.
@@ -10,7 +10,7 @@ pub(in crate::store) struct Overlap {
     /// Packets that wait for stretches to come; sorted.
     waiting: Vec<StoredPacket>,
     /// The last that was given out: the same packet may stand in two stretches.
-    last: Option<Key>,
+    last: Option<StoredPacket>,
 }
 
 impl Overlap {
@@ -32,7 +32,7 @@ impl Overlap {
         let bound = last.reduce(|a, b| (a.0.min(b.0), a.1.min(b.1), a.2.min(b.2)));
         self.waiting.extend(packets);
         // What is in order already is only merged.
-        self.waiting.sort_by_key(|packet| key(packet, order));
+        self.waiting.sort_by(|one, other| compare(one, other, order));
         let ready = match bound {
             _ if is_end => self.waiting.len(),
             Some(bound) => self.waiting.partition_point(|packet| place(packet, order) < bound),
@@ -40,10 +40,15 @@ impl Overlap {
         };
         let rest = self.waiting.split_off(ready);
         let mut ready = std::mem::replace(&mut self.waiting, rest);
-        ready.retain(|packet| {
-            let key = Some(key(packet, order));
-            std::mem::replace(&mut self.last, key) != key
-        });
+        ready.dedup_by(|packet, before| packet.is_same(before));
+        let (Some(first), Some(last)) = (ready.first(), ready.last().cloned()) else {
+            return ready;
+        };
+        let is_again = self.last.as_ref().is_some_and(|last| first.is_same(last));
+        self.last = Some(last);
+        if is_again {
+            ready.remove(0);
+        }
         ready
     }
 }
@@ -73,7 +78,7 @@ mod tests {
     #[test]
     fn ties_wait_for_what_comes_and_stand_by_id() {
         let mut ties: Vec<StoredPacket> = (0..6).map(|byte| packet(5, 1, byte)).collect();
-        ties.sort_unstable_by_key(|packet| std::cmp::Reverse(packet.id));
+        ties.sort_unstable_by_key(|packet| std::cmp::Reverse(packet.id()));
         let mut overlap = Overlap::new(Order::Time);
         let before = [packet(1, 1, 9), packet(2, 1, 9)];
         let first = [&before[..], &ties[..4]].concat();

@@ -11,33 +11,54 @@ use crate::packet::{
 };
 
 /// Version of the bytes, which stands before them.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Nanoseconds.
+const MICROSECOND: u16 = 1_000;
 /// zstd's level. Its own default, 3, takes a sixth more of the time of a whole ingest, and stretches
 /// are a twentieth smaller; where Elasticsearch compresses them again, they are not.
 const LEVEL: i32 = -1;
 
-/// The packets of a stretch but for their captured bytes, which follow one behind the other.
+/// The packets of a stretch but for their captured bytes, which follow one behind the other. Values
+/// of one kind stand together: so they compress better than packet by packet.
 #[derive(Serialize, Deserialize)]
 struct Head {
     capture: [u8; 16],
     sources: Vec<Arc<Source>>,
     extras: Vec<Arc<Extras>>,
-    packets: Vec<Packet>,
+    /// Nanoseconds that all times are multiples of.
+    tick: u16,
+    /// In ticks since the packet before it; of the first, since 1970.
+    times: Vec<i128>,
+    /// Since the packet before it.
+    frames: Vec<i128>,
+    captured_lengths: Vec<u32>,
+    /// What the original length has beyond the captured one.
+    cut_off: Column<i64>,
+    link_types: Column<u16>,
+    /// Places in `sources`.
+    source: Column<u32>,
+    /// Places in `extras`, and one more; 0 for none.
+    extra: Column<u32>,
 }
 
+/// A value for each packet; values that are all alike stand once.
 #[derive(Serialize, Deserialize)]
-struct Packet {
-    /// Since the packet before it, in nanoseconds; of the first, since 1970.
-    time: i128,
-    /// Since the packet before it.
-    frame: i128,
-    link_type: u16,
-    original_length: u32,
-    captured_length: u32,
-    /// Its place in `sources`.
-    source: u32,
-    /// Its place in `extras`, and one more; 0 for none.
-    extras: u32,
+struct Column<T>(Vec<T>);
+
+impl<T: Copy + PartialEq> Column<T> {
+    fn of(values: impl Iterator<Item = T>) -> Self {
+        let mut values: Vec<T> = values.collect();
+        if values.windows(2).all(|two| two[0] == two[1]) {
+            values.truncate(1);
+        }
+        Self(values)
+    }
+
+    fn get(&self, packet: usize) -> Result<T, PackError> {
+        let Self(values) = self;
+        let place = if values.len() == 1 { 0 } else { packet };
+        values.get(place).copied().ok_or(PackError::Short)
+    }
 }
 
 /// Why bytes cannot be read as packets.
@@ -92,25 +113,38 @@ impl Packer {
 }
 
 fn head(records: &[&PacketRecord]) -> Head {
+    let stored = || records.iter().map(|record| &record.stored);
+    let time = |stored: &StoredPacket| stored.packet.timestamp.nanoseconds();
     let (mut sources, mut extras) = (Table(Vec::new()), Table(Vec::new()));
-    let (mut time, mut frame) = (0, 0);
-    let packets = records.iter().map(|record| {
-        let StoredPacket { packet, origin, .. } = &record.stored;
-        let (now, number) = (packet.timestamp.nanoseconds(), i128::from(origin.frame));
-        Packet {
-            // Times of damaged captures may lie farther apart than there are numbers.
-            time: now.wrapping_sub(std::mem::replace(&mut time, now)),
-            frame: number - std::mem::replace(&mut frame, number),
-            link_type: packet.link_type.0,
-            original_length: packet.original_length,
-            captured_length: packet.captured_length(),
-            source: sources.place(&origin.source),
-            extras: packet.extras.as_ref().map_or(0, |some| extras.place(some) + 1),
-        }
-    });
-    let packets = packets.collect();
-    let capture = records.first().map_or([0; 16], |record| record.stored.origin.capture.0);
-    Head { capture, sources: sources.0, extras: extras.0, packets }
+    let source = Column::of(stored().map(|stored| sources.place(&stored.origin.source)));
+    let extra = Column::of(
+        stored()
+            .map(|stored| stored.packet.extras.as_ref().map_or(0, |some| extras.place(some) + 1)),
+    );
+    let is_coarse = stored().all(|stored| time(stored) % i128::from(MICROSECOND) == 0);
+    let tick = if is_coarse { MICROSECOND } else { 1 };
+    Head {
+        capture: records.first().map_or([0; 16], |record| record.stored.origin.capture.0),
+        sources: sources.0,
+        extras: extras.0,
+        tick,
+        times: steps(stored().map(|stored| time(stored) / i128::from(tick))),
+        frames: steps(stored().map(|stored| stored.origin.frame.into())),
+        captured_lengths: stored().map(|stored| stored.packet.captured_length()).collect(),
+        cut_off: Column::of(stored().map(|StoredPacket { packet, .. }| {
+            i64::from(packet.original_length) - i64::from(packet.captured_length())
+        })),
+        link_types: Column::of(stored().map(|stored| stored.packet.link_type.0)),
+        source,
+        extra,
+    }
+}
+
+/// Each number as what it has beyond the one before it. Times of damaged captures may lie farther
+/// apart than there are numbers.
+fn steps(numbers: impl Iterator<Item = i128>) -> Vec<i128> {
+    let mut before = 0_i128;
+    numbers.map(|number| number.wrapping_sub(std::mem::replace(&mut before, number))).collect()
 }
 
 /// Each value once, by its place. A stretch has few packets, and most of them have the same value.
@@ -155,36 +189,41 @@ impl Unpacker {
         let (head, data): (Head, &[u8]) = postcard::take_from_bytes(&plain)?;
         let mut place = plain.len() - data.len();
         let (mut time, mut frame) = (0_i128, 0_i128);
-        let capture = Fingerprint(head.capture);
-        let mut packets = Vec::with_capacity(head.packets.len());
-        for packet in head.packets {
-            time = time.wrapping_add(packet.time);
-            frame = frame.wrapping_add(packet.frame);
-            let end = place + packet.captured_length as usize;
+        let mut packets = Vec::with_capacity(head.captured_lengths.len());
+        for (number, length) in head.captured_lengths.iter().enumerate() {
+            let step = |steps: &[i128]| steps.get(number).copied().ok_or(PackError::Short);
+            time = time.wrapping_add(step(&head.times)?);
+            frame = frame.wrapping_add(step(&head.frames)?);
+            let end = place + *length as usize;
             if end > plain.len() {
                 return Err(PackError::Short);
             }
-            let source = head.sources.get(packet.source as usize).ok_or(PackError::Short)?;
-            let extras = match packet.extras.checked_sub(1) {
-                Some(number) => {
-                    Some(head.extras.get(number as usize).ok_or(PackError::Short)?.clone())
-                }
-                None => None,
-            };
+            let original_length = i64::from(*length).wrapping_add(head.cut_off.get(number)?);
             let captured = CapturedPacket {
-                timestamp: Timestamp::from_nanoseconds(time),
-                link_type: LinkType(packet.link_type),
-                original_length: packet.original_length,
+                timestamp: Timestamp::from_nanoseconds(time.wrapping_mul(head.tick.into())),
+                link_type: LinkType(head.link_types.get(number)?),
+                original_length: original_length.try_into().map_err(|_| PackError::Short)?,
                 data: plain.slice(place..end),
-                extras,
+                extras: match head.extra.get(number)?.checked_sub(1) {
+                    Some(extra) => Some(shared(&head.extras, extra)?),
+                    None => None,
+                },
             };
-            let frame = u64::try_from(frame).map_err(|_| PackError::Short)?;
-            let origin = Origin { capture, frame, source: source.clone() };
+            let origin = Origin {
+                capture: Fingerprint(head.capture),
+                frame: u64::try_from(frame).map_err(|_| PackError::Short)?,
+                source: shared(&head.sources, head.source.get(number)?)?,
+            };
             packets.push(StoredPacket::new(captured, origin));
             place = end;
         }
         Ok(packets)
     }
+}
+
+/// What stands at a place in [`Head::sources`] or [`Head::extras`].
+fn shared<T>(values: &[Arc<T>], place: u32) -> Result<Arc<T>, PackError> {
+    values.get(place as usize).cloned().ok_or(PackError::Short)
 }
 
 #[cfg(test)]
@@ -247,6 +286,22 @@ mod tests {
         for record in records() {
             assert_eq!(unpacked(&packer.pack(&[&record]).unwrap()).unwrap(), [record.stored]);
         }
+    }
+
+    #[test]
+    fn times_in_microseconds_come_back_and_take_less() {
+        let length = |tick: i128| {
+            let times = [5, 3, -7, 1_700_000_000_000_001];
+            let records: Vec<PacketRecord> = (1..)
+                .zip(times)
+                .map(|(frame, time)| record(frame, time * tick, b"", None))
+                .collect();
+            let packed = Packer::new().unwrap().pack(&records.iter().collect::<Vec<_>>()).unwrap();
+            let stored: Vec<StoredPacket> = records.into_iter().map(|one| one.stored).collect();
+            assert_eq!(unpacked(&packed).unwrap(), stored);
+            packed.len()
+        };
+        assert!(length(1_000) < length(1_001));
     }
 
     #[test]

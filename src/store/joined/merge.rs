@@ -4,7 +4,7 @@ use futures::stream::{self, BoxStream, Stream, TryStreamExt as _};
 use crate::packet::StoredPacket;
 use crate::query::Order;
 use crate::store::StoreResult;
-use crate::store::order::{Key, key};
+use crate::store::order::compare;
 
 type Packets = BoxStream<'static, StoreResult<StoredPacket>>;
 
@@ -38,10 +38,6 @@ impl Head {
         }
         Ok(())
     }
-
-    fn key(&self, order: Order) -> Option<Key> {
-        self.next.as_ref().map(|packet| key(packet, order))
-    }
 }
 
 impl Merge {
@@ -49,8 +45,12 @@ impl Merge {
         try_join_all(self.heads.iter_mut().map(Head::pull)).await?;
         self.heads.retain(|head| head.next.is_some());
         let order = self.order;
-        let first = self.heads.iter_mut().min_by_key(|head| head.key(order));
-        let Some(packet) = first.and_then(|head| head.next.take()) else { return Ok(None) };
+        let heads = self.heads.iter_mut().map(|head| &mut head.next);
+        let first = heads.min_by(|one, other| match (one, other) {
+            (Some(one), Some(other)) => compare(one, other, order),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        });
+        let Some(packet) = first.and_then(Option::take) else { return Ok(None) };
         // Whoever has the same packet has come to it by now, since it has one place in the order.
         for head in &mut self.heads {
             head.next.take_if(|next| *next == packet);

@@ -96,10 +96,11 @@ impl PacketStore for JoinedStore {
 
     /// Only the packets tell which of them several stores hold.
     async fn count(&self, query: &Query) -> StoreResult<u64> {
-        let mut last = None;
+        let mut last: Option<StoredPacket> = None;
         let count = self.fetch(query).try_fold(0, |packets, packet| {
-            let is_new = last.replace(packet.id) != Some(packet.id);
-            future::ready(Ok(packets + u64::from(is_new)))
+            let is_again = last.as_ref().is_some_and(|last| packet.is_same(last));
+            last = Some(packet);
+            future::ready(Ok(packets + u64::from(!is_again)))
         });
         count.await
     }

@@ -42,7 +42,7 @@ fn selected(store: &dyn PacketStore, filter: Filter) -> Vec<PacketId> {
     let query = Query { filter, ..Query::all() };
     let found: Vec<PacketRecord> =
         block_on(fetch::packets(store, &query, None).try_collect()).unwrap();
-    found.into_iter().map(|record| record.stored.id).collect()
+    found.into_iter().map(|record| record.stored.id()).collect()
 }
 
 fn file(name: &str) -> Filter {
@@ -84,7 +84,7 @@ fn a_packet_is_found_by_each_of_its_copies() {
         let capture = CaptureBuilder::new(name).packet(1, LinkType::RAW, vec![1]);
         capture.packet(2, LinkType::RAW, vec![2]).records().to_vec()
     };
-    let ids: Vec<PacketId> = packets("a.pcap").iter().map(|record| record.stored.id).collect();
+    let ids: Vec<PacketId> = packets("a.pcap").iter().map(|record| record.stored.id()).collect();
     let several = JoinedStore::new(vec![store(packets("a.pcap")), store(packets("b.pcap.gz"))]);
     assert_eq!(fetched(&several, &Query::all()).len(), 4);
     assert_eq!(block_on(several.count(&Query::all())).unwrap(), 2);

@@ -110,7 +110,7 @@ fn predicate(known: &Known) -> BoxedStrategy<Predicate> {
     let origin = (any::<Index>(), 0..4_u8).prop_map(move |(index, which)| {
         let stored = &index.get(&records).stored;
         match which {
-            0 => Predicate::Id(stored.id),
+            0 => Predicate::Id(stored.id()),
             1 => Predicate::Capture(stored.origin.capture),
             2 => Predicate::File(stored.origin.source.file_name.clone()),
             _ => Predicate::File(stored.origin.source.file_path.clone()),

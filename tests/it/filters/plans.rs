@@ -67,7 +67,7 @@ fn selects(condition: &Condition, record: &PacketRecord, document: &Document<'_>
         Condition::TooLong(id) => {
             values(*id).any(|value| matches!(value, Value::Text(text) if !is_indexed(text)))
         }
-        Condition::Ids(ids) => ids.contains(&record.stored.id),
+        Condition::Ids(ids) => ids.contains(&record.stored.id()),
     }
 }
 

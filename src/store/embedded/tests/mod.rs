@@ -43,11 +43,11 @@ fn capture(name: &str, packets: u64, bytes: usize) -> Arc<Vec<PacketRecord>> {
 
 async fn ids(store: &EmbeddedStore) -> Vec<PacketId> {
     let packets: Vec<StoredPacket> = store.fetch(&Query::all()).try_collect().await.expect("fetch");
-    packets.into_iter().map(|packet| packet.id).collect()
+    packets.iter().map(StoredPacket::id).collect()
 }
 
 fn ids_of(records: &[PacketRecord]) -> Vec<PacketId> {
-    records.iter().map(|record| record.stored.id).collect()
+    records.iter().map(|record| record.stored.id()).collect()
 }
 
 #[derive(Default)]
@@ -204,8 +204,8 @@ async fn pages_are_in_order() {
         let found: Vec<StoredPacket> =
             store.fetch(&Query { order, ..Query::all() }).try_collect().await.unwrap();
         match order {
-            Order::Time => expected.sort_by_key(|p| (p.packet.timestamp, p.origin.frame, p.id)),
-            Order::Frame => expected.sort_by_key(|p| (p.origin.capture, p.origin.frame, p.id)),
+            Order::Time => expected.sort_by_key(|p| (p.packet.timestamp, p.origin.frame, p.id())),
+            Order::Frame => expected.sort_by_key(|p| (p.origin.capture, p.origin.frame, p.id())),
         }
         assert!(found == expected, "{order:?}");
     }
