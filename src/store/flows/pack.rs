@@ -10,7 +10,7 @@ use crate::packet::{
     Timestamp,
 };
 
-/// Version of the bytes, which stands before them.
+/// Version of the bytes, which stands before them. The first had [`Rows`]; it is still read.
 const VERSION: u8 = 2;
 /// Nanoseconds.
 const MICROSECOND: u16 = 1_000;
@@ -39,6 +39,49 @@ struct Head {
     source: Column<u32>,
     /// Places in `extras`, and one more; 0 for none.
     extra: Column<u32>,
+}
+
+/// The head of version 1, packet by packet.
+#[derive(Serialize, Deserialize)]
+struct Rows {
+    capture: [u8; 16],
+    sources: Vec<Arc<Source>>,
+    extras: Vec<Arc<Extras>>,
+    packets: Vec<Row>,
+}
+
+/// What [`Head`] has of a packet, in nanoseconds.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    time: i128,
+    frame: i128,
+    link_type: u16,
+    original_length: u32,
+    captured_length: u32,
+    source: u32,
+    extra: u32,
+}
+
+impl From<Rows> for Head {
+    fn from(Rows { capture, sources, extras, packets }: Rows) -> Self {
+        Self {
+            capture,
+            sources,
+            extras,
+            tick: 1,
+            times: packets.iter().map(|row| row.time).collect(),
+            frames: packets.iter().map(|row| row.frame).collect(),
+            captured_lengths: packets.iter().map(|row| row.captured_length).collect(),
+            cut_off: Column::of(
+                packets
+                    .iter()
+                    .map(|row| i64::from(row.original_length) - i64::from(row.captured_length)),
+            ),
+            link_types: Column::of(packets.iter().map(|row| row.link_type)),
+            source: Column::of(packets.iter().map(|row| row.source)),
+            extra: Column::of(packets.iter().map(|row| row.extra)),
+        }
+    }
 }
 
 /// A value for each packet; values that are all alike stand once.
@@ -176,7 +219,7 @@ impl Unpacker {
         packed: &[u8],
     ) -> Result<Vec<StoredPacket>, PackError> {
         let (version, rest) = packed.split_first().ok_or(PackError::Short)?;
-        if *version != VERSION {
+        if !matches!(*version, 1 | VERSION) {
             return Err(PackError::Version(*version));
         }
         let (length, compressed) = rest.split_first_chunk().ok_or(PackError::Short)?;
@@ -186,7 +229,12 @@ impl Unpacker {
             return Err(PackError::Short);
         }
         let plain = Bytes::from(self.0.decompress(compressed, length)?);
-        let (head, data): (Head, &[u8]) = postcard::take_from_bytes(&plain)?;
+        let (head, data): (Head, &[u8]) = if *version == VERSION {
+            postcard::take_from_bytes(&plain)?
+        } else {
+            let (rows, data) = postcard::take_from_bytes::<Rows>(&plain)?;
+            (rows.into(), data)
+        };
         let mut place = plain.len() - data.len();
         let (mut time, mut frame) = (0_i128, 0_i128);
         let mut packets = Vec::with_capacity(head.captured_lengths.len());
@@ -302,6 +350,33 @@ mod tests {
             packed.len()
         };
         assert!(length(1_000) < length(1_001));
+    }
+
+    #[test]
+    fn the_first_version_is_read() {
+        let records = records();
+        let head = head(&records.iter().collect::<Vec<_>>());
+        let row = |(number, record): (usize, &PacketRecord)| Row {
+            time: head.times[number],
+            frame: head.frames[number],
+            link_type: record.stored.packet.link_type.0,
+            original_length: record.stored.packet.original_length,
+            captured_length: record.stored.packet.captured_length(),
+            source: head.source.get(number).unwrap(),
+            extra: head.extra.get(number).unwrap(),
+        };
+        let packets = records.iter().enumerate().map(row).collect();
+        let Head { capture, sources, extras, .. } = head;
+        let rows = Rows { capture, sources, extras, packets };
+        let mut plain = postcard::to_allocvec(&rows).unwrap();
+        for record in &records {
+            plain.extend_from_slice(&record.stored.packet.data);
+        }
+        let mut packed = vec![1];
+        packed.extend_from_slice(&(plain.len() as u64).to_le_bytes());
+        packed.extend_from_slice(&zstd::bulk::compress(&plain, LEVEL).unwrap());
+        let stored: Vec<StoredPacket> = records.into_iter().map(|record| record.stored).collect();
+        assert_eq!(unpacked(&packed).unwrap(), stored);
     }
 
     #[test]
