@@ -41,8 +41,9 @@ struct Head {
     extra: Column<u32>,
 }
 
-/// The head of version 1, packet by packet.
-#[derive(Serialize, Deserialize)]
+/// The head of version 1, packet by packet; only tests still write it.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
 struct Rows {
     capture: [u8; 16],
     sources: Vec<Arc<Source>>,
@@ -51,7 +52,8 @@ struct Rows {
 }
 
 /// What [`Head`] has of a packet, in nanoseconds.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
 struct Row {
     time: i128,
     frame: i128,
@@ -109,7 +111,9 @@ impl<T: Copy + PartialEq> Column<T> {
 pub(in crate::store) enum PackError {
     #[error("a stretch of packets is shorter than its own head")]
     Short,
-    #[error("a stretch of packets has version {0}, and this program knows version {VERSION}")]
+    #[error(
+        "a stretch of packets has version {0}, and this program knows no later one than {VERSION}"
+    )]
     Version(u8),
     #[error("a stretch of packets cannot be read: {0}")]
     Head(#[from] postcard::Error),

@@ -45,12 +45,13 @@ impl Merge {
         try_join_all(self.heads.iter_mut().map(Head::pull)).await?;
         self.heads.retain(|head| head.next.is_some());
         let order = self.order;
-        let heads = self.heads.iter_mut().map(|head| &mut head.next);
-        let first = heads.min_by(|one, other| match (one, other) {
-            (Some(one), Some(other)) => compare(one, other, order),
-            (one, other) => other.is_some().cmp(&one.is_some()),
-        });
-        let Some(packet) = first.and_then(Option::take) else { return Ok(None) };
+        let heads = self.heads.iter().enumerate();
+        let next = heads.filter_map(|(place, head)| Some((place, head.next.as_ref()?)));
+        let first = next.min_by(|(_, one), (_, other)| compare(one, other, order));
+        let first = first.map(|(place, _)| place);
+        let Some(packet) = first.and_then(|place| self.heads[place].next.take()) else {
+            return Ok(None);
+        };
         // Whoever has the same packet has come to it by now, since it has one place in the order.
         for head in &mut self.heads {
             head.next.take_if(|next| *next == packet);
