@@ -130,6 +130,8 @@ impl Folder {
                         Layout::Flows => Compressor::None,
                     },
                     docstore_blocksize: BLOCK_SIZE,
+                    // It would get a copy of every block, while all cores have work anyway.
+                    docstore_compress_dedicated_thread: false,
                     ..IndexSettings::default()
                 };
                 Index::create(directory, kind.schema().clone(), settings)

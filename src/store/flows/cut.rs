@@ -1,7 +1,8 @@
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::FRAMES_PER_WINDOW;
 use crate::packet::{Fingerprint, MacAddress, PacketRecord, Timestamp};
@@ -49,6 +50,7 @@ pub(in crate::store) fn cut<R: Borrow<PacketRecord>>(
     mut partition: impl FnMut(Timestamp) -> Range<i128>,
 ) -> Vec<Vec<usize>> {
     let mut stretches: Vec<Vec<usize>> = Vec::new();
+    // Std's hasher would take as long as all the rest.
     let mut open: HashMap<Key, Open> = HashMap::new();
     let mut period = 0..0;
     for (position, record) in batch.iter().map(Borrow::borrow).enumerate() {
