@@ -77,8 +77,8 @@ impl Acknowledged {
         self.rejected
     }
 
-    /// A line for the ledger, when it has been a while since the last one. What has been answered
-    /// must have been made safe since.
+    /// A line for the ledger, when it has been a while since the last one; to be written once what
+    /// has been answered so far has been made safe.
     pub(super) fn entry_if_due(&mut self, now: Instant) -> Option<Entry> {
         if self.is_recorded || now.duration_since(self.recorded) < RECORD_EVERY {
             return None;

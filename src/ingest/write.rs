@@ -58,7 +58,8 @@ pub(super) async fn write(
     loop {
         let is_busy = writer.appends.len() >= APPENDS || !records.is_empty();
         let patience = if is_busy { FLUSH_EVERY_WHEN_BUSY } else { FLUSH_EVERY };
-        let flush_at = writer.unsafe_since.map(|since| since + patience);
+        let flush_at = writer.unsafe_since.filter(|_| writer.flushes.is_empty());
+        let flush_at = flush_at.map(|since| since + patience);
         tokio::select! {
             step = records.recv(), if writer.appends.len() < APPENDS => match step {
                 Some(Step::Packets { capture, packets, share }) => {
@@ -68,22 +69,26 @@ pub(super) async fn write(
                 None => break,
             },
             Some(appended) = writer.appends.join_next() => writer.count(appended??).await?,
+            Some(safe) = writer.flushes.join_next() => writer.tell(safe??),
             () = sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {
-                writer.flush().await?;
+                writer.flush();
             }
         }
     }
     while let Some(appended) = writer.appends.join_next().await {
         writer.count(appended??).await?;
     }
-    writer.flush().await?;
-    Ok(())
+    writer.flushed().await?;
+    writer.flush();
+    writer.flushed().await
 }
 
 struct Writer<'a> {
     store: Arc<dyn PacketStore>,
     beside: Beside,
     appends: JoinSet<StoreResult<Appended>>,
+    /// One at a time, beside the appends: a server that makes packets visible has cores left.
+    flushes: JoinSet<StoreResult<Safe>>,
     /// What is reported by itself, and has packets on their way or not yet safe.
     parts: HashMap<u64, Part>,
     /// How far the store has come with each file that is open.
@@ -113,6 +118,15 @@ struct Appended {
     batch: Arc<Vec<PacketRecord>>,
 }
 
+/// What may be told once a flush has made it safe. It is put together before the flush: what is
+/// answered meanwhile waits for the next one.
+#[derive(Default)]
+struct Safe {
+    entries: Vec<Entry>,
+    candidates: Vec<Candidate>,
+    reports: Vec<FileReport>,
+}
+
 /// When the newest of these packets was captured. Damaged captures have packets from a far future,
 /// next to which every other would be old for ever.
 fn newest(batch: &[PacketRecord], now: Timestamp) -> Option<Timestamp> {
@@ -126,6 +140,7 @@ impl<'a> Writer<'a> {
             store,
             beside,
             appends: JoinSet::new(),
+            flushes: JoinSet::new(),
             parts: HashMap::new(),
             readings: HashMap::new(),
             unsafe_since: None,
@@ -218,39 +233,63 @@ impl<'a> Writer<'a> {
         self.unsafe_since.get_or_insert_with(Instant::now);
     }
 
-    /// Makes everything safe that has been appended, and reports what is complete.
-    async fn flush(&mut self) -> StoreResult<()> {
-        // Taken before the flush: what is appended meanwhile waits for the next one.
-        let complete = self.complete();
+    /// Begins to make everything safe that has been appended.
+    fn flush(&mut self) {
         self.unsafe_since = None;
-        self.store.flush().await?;
-        for number in complete {
+        let (store, safe) = (self.store.clone(), self.soon_safe());
+        self.flushes.spawn(async move { store.flush().await.map(|()| safe) });
+    }
+
+    /// Waits for the flush that has begun, if there is one.
+    async fn flushed(&mut self) -> Result<(), IngestError> {
+        while let Some(safe) = self.flushes.join_next().await {
+            self.tell(safe??);
+        }
+        Ok(())
+    }
+
+    /// What a flush that begins now makes safe.
+    fn soon_safe(&mut self) -> Safe {
+        let mut safe = Safe::default();
+        for number in self.complete() {
             let Some(part) = self.parts.remove(&number) else { continue };
             let Some(mut end) = part.ended else { continue };
             if let Some(ended) = end.file.take() {
-                self.file_safe(end.reading, ended);
+                self.file_ends(end.reading, ended, &mut safe);
             }
             if end.concluded {
                 self.readings.remove(&end.reading);
             }
             let Some(report) = end.report else { continue };
-            let report = FileReport {
+            safe.reports.push(FileReport {
                 stored: part.stored,
                 already_there: report.already_there + part.already_there,
                 rejected: part.rejected,
                 first_rejected: part.first_rejected,
                 ..report
-            };
+            });
+        }
+        let now = std::time::Instant::now();
+        let due = self.readings.values_mut().filter_map(|reading| reading.entry_if_due(now));
+        safe.entries.extend(due);
+        safe
+    }
+
+    /// Tells what is safe now.
+    fn tell(&mut self, safe: Safe) {
+        for entry in safe.entries {
+            self.beside.ledger.record(entry);
+        }
+        if let Some(purge) = &self.beside.purge {
+            for candidate in safe.candidates {
+                // Once the run is stopped, nothing goes any more.
+                purge.send(candidate).ok();
+            }
+        }
+        for report in safe.reports {
             self.totals.add(&report);
             self.beside.observer.file_done(&report);
         }
-        let now = std::time::Instant::now();
-        for reading in self.readings.values_mut() {
-            if let Some(entry) = reading.entry_if_due(now) {
-                self.beside.ledger.record(entry);
-            }
-        }
-        Ok(())
     }
 
     /// Parts of which everything has been answered, and also of the parts before them: how far a
@@ -276,12 +315,12 @@ impl<'a> Writer<'a> {
         complete
     }
 
-    /// A file has been read as far as it went, and all of that is safe.
-    fn file_safe(&mut self, reading: u64, ended: Ended) {
+    /// A file has been read as far as it went, and all of that has been answered.
+    fn file_ends(&self, reading: u64, ended: Ended, safe: &mut Safe) {
         let acknowledged = self.readings.get(&reading);
         let mark = acknowledged.map_or(ended.base, Acknowledged::mark);
         let rejected = acknowledged.map_or(ended.rejected_before, Acknowledged::rejected);
-        self.beside.ledger.record(Entry {
+        safe.entries.push(Entry {
             store: String::new(),
             path: ended.path.display().to_string(),
             state: ended.state,
@@ -293,8 +332,8 @@ impl<'a> Writer<'a> {
             complete: ended.finished.is_some(),
             forgotten: false,
         });
-        if let (Some(finished), Some(purge)) = (ended.finished, &self.beside.purge) {
-            let candidate = Candidate {
+        if let Some(finished) = ended.finished {
+            safe.candidates.push(Candidate {
                 path: ended.path,
                 below: ended.below,
                 state: ended.state,
@@ -303,89 +342,10 @@ impl<'a> Writer<'a> {
                 acknowledged: mark,
                 rejected,
                 unreadable: ended.unreadable,
-            };
-            // Once the run is stopped, nothing goes any more.
-            purge.send(candidate).ok();
+            });
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decode;
-    use crate::ingest::file_state::{FileId, FileState, Finished};
-    use crate::ingest::open_capture_for_tests;
-    use crate::packet::{CapturedPacket, LinkType, Origin, Trail};
-    use crate::store::memory::MemoryStore;
-
-    struct Nobody;
-
-    impl Observer for Nobody {
-        fn file_done(&self, _: &FileReport) {}
-
-        fn progress(&self) -> Arc<Progress> {
-            Arc::default()
-        }
-    }
-
-    fn record(capture: &OpenCapture) -> PacketRecord {
-        let packet = CapturedPacket {
-            timestamp: Timestamp::from_nanoseconds(1),
-            link_type: LinkType::ETHERNET,
-            original_length: 3,
-            data: b"abc".as_slice().into(),
-            extras: None,
-        };
-        let layers = decode::decode(&packet);
-        let (source, capture) = (capture.source.clone(), capture.capture);
-        let stored = StoredPacket::new(packet, Origin { capture, frame: 1, source });
-        PacketRecord { stored, layers }
-    }
-
-    /// A file is let go of while its last batch is still on its way.
-    #[tokio::test]
-    async fn how_far_a_file_is_stored_is_known_until_all_of_it_is() {
-        let directory = tempfile::tempdir().unwrap();
-        let ledger = Arc::new(Ledger::open(directory.path(), "s").unwrap());
-        let capture = Arc::new(open_capture_for_tests());
-        let state = FileState { id: FileId { device: 1, inode: 1 }, size: 9, modified: 9 };
-        let beside = Beside {
-            observer: Arc::new(Nobody),
-            progress: Arc::default(),
-            ledger: ledger.clone(),
-            dead_letters: DeadLetters::new(directory.path()),
-            purge: None,
-            stop: CancellationToken::new(),
-        };
-        let mut totals = Totals::default();
-        let mut writer = Writer::new(Arc::new(MemoryStore::default()), beside, &mut totals);
-        writer.append(&capture, vec![record(&capture)], Share::default());
-        let ended = Ended {
-            path: "a.pcap".into(),
-            below: "a.pcap".into(),
-            state,
-            finished: Some(Finished::Settled),
-            capture: Some(capture.capture),
-            base: Trail::default().mark(),
-            rejected_before: 0,
-            unreadable: false,
-        };
-        let end = |part, concluded, file| FileEnd {
-            reading: capture.reading,
-            part,
-            concluded,
-            report: None,
-            file,
-        };
-        writer.end(end(capture.part, false, Some(ended)));
-        writer.end(end(capture.part + 1, true, None));
-        writer.flush().await.unwrap();
-        assert_eq!(ledger.file(state), None);
-        let appended = writer.appends.join_next().await.unwrap().unwrap().unwrap();
-        writer.count(appended).await.unwrap();
-        writer.flush().await.unwrap();
-        assert_eq!(ledger.file(state).unwrap().frames, 1);
-        assert!(writer.readings.is_empty() && writer.parts.is_empty());
-    }
-}
+mod tests;
