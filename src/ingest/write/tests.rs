@@ -33,15 +33,18 @@ fn record(capture: &OpenCapture) -> PacketRecord {
 
 const STATE: FileState = FileState { id: FileId { device: 1, inode: 1 }, size: 9, modified: 9 };
 
-fn beside(directory: &Path, ledger: &Arc<Ledger>) -> Beside {
-    Beside {
+/// A writer, and the ledger that it writes into the directory.
+fn writer<'a>(directory: &Path, totals: &'a mut Totals) -> (Writer<'a>, Arc<Ledger>) {
+    let ledger = Arc::new(Ledger::open(directory, "s").unwrap());
+    let beside = Beside {
         observer: Arc::new(Nobody),
         progress: Arc::default(),
         ledger: ledger.clone(),
         dead_letters: DeadLetters::new(directory),
         purge: None,
         stop: CancellationToken::new(),
-    }
+    };
+    (Writer::new(Arc::new(MemoryStore::default()), beside, totals), ledger)
 }
 
 /// The end of a part, and of the file if it is the last that was read of it.
@@ -68,11 +71,9 @@ async fn counted(writer: &mut Writer<'_>) {
 /// A file is let go of while its last batch is still on its way.
 #[tokio::test]
 async fn how_far_a_file_is_stored_is_known_until_all_of_it_is() {
-    let directory = tempfile::tempdir().unwrap();
-    let ledger = Arc::new(Ledger::open(directory.path(), "s").unwrap());
+    let (directory, mut totals) = (tempfile::tempdir().unwrap(), Totals::default());
+    let (mut writer, ledger) = writer(directory.path(), &mut totals);
     let capture = Arc::new(open_capture_for_tests());
-    let (store, mut totals) = (Arc::new(MemoryStore::default()), Totals::default());
-    let mut writer = Writer::new(store, beside(directory.path(), &ledger), &mut totals);
     writer.append(&capture, vec![record(&capture)], Share::default());
     writer.end(end(&capture, capture.part, false, true));
     writer.end(end(&capture, capture.part + 1, true, false));
@@ -88,11 +89,9 @@ async fn how_far_a_file_is_stored_is_known_until_all_of_it_is() {
 
 #[tokio::test]
 async fn what_is_answered_during_a_flush_is_not_safe_before_the_next() {
-    let directory = tempfile::tempdir().unwrap();
-    let ledger = Arc::new(Ledger::open(directory.path(), "s").unwrap());
+    let (directory, mut totals) = (tempfile::tempdir().unwrap(), Totals::default());
+    let (mut writer, ledger) = writer(directory.path(), &mut totals);
     let capture = Arc::new(open_capture_for_tests());
-    let (store, mut totals) = (Arc::new(MemoryStore::default()), Totals::default());
-    let mut writer = Writer::new(store, beside(directory.path(), &ledger), &mut totals);
     writer.append(&capture, vec![record(&capture)], Share::default());
     counted(&mut writer).await;
     writer.flush();
